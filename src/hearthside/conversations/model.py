@@ -1,0 +1,104 @@
+"""What a conversation is.
+
+A workspace holds conversations, a conversation a tree of messages, and a generation makes one reply.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder of conversations. Every user has one by default."""
+
+    id: int
+    uid: str
+    user_id: int
+    name: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`leaf_id` is the last message of the branch that is shown; None while it is empty."""
+
+    id: int
+    uid: str
+    user_id: int
+    workspace_id: int
+    title: str
+    leaf_id: int | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class MessageRole(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class MessageStatus(StrEnum):
+    """What became of a message. Only `complete` ones were finished; the others keep what there is."""
+
+    STREAMING = "streaming"
+    COMPLETE = "complete"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A node of the tree. `parent_id` None: a first message. Those with one parent are siblings: edits, other answers.
+
+    `provider_meta` (assistant only): provider, model, finish_reason, error. `usage`: input_tokens, output_tokens, ….
+    """
+
+    id: int
+    uid: str
+    conversation_id: int
+    parent_id: int | None
+    role: MessageRole
+    content: str
+    status: MessageStatus
+    provider_meta: Mapping[str, Any] | None
+    usage: Mapping[str, int] | None
+    created_at: datetime
+
+
+class GenerationState(StrEnum):
+    RUNNING = "running"
+    COMPLETE = "complete"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One reply being made, or made. `uid` is its public id and the id of its event stream.
+
+    `owner` is the process that makes it, `epoch` rises with every change of owner: a stale owner cannot write.
+    `message_id` is the assistant message that it fills, `prompt_id` the message that it answers.
+    """
+
+    id: int
+    uid: str
+    user_id: int
+    conversation_id: int
+    prompt_id: int
+    message_id: int
+    provider_id: str
+    model: str
+    state: GenerationState
+    error_code: str | None
+    error_message: str | None
+    owner: str
+    epoch: int
+    created_at: datetime
+    finished_at: datetime | None
