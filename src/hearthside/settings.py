@@ -37,60 +37,79 @@ class Settings(BaseSettings):
     )
 
     # Where it listens
-    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 for every network.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    host: str = Field(default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every network.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Host names that requests may name, comma-separated; empty: localhost and where it listens."
+        default=(),
+        description="Host names that requests may name, comma-separated; empty: localhost and where it listens.",
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Proxies (addresses or networks, comma-separated) whose X-Forwarded-* is believed."
+        default=(), description="Proxies (addresses or networks, comma-separated) whose X-Forwarded-* is believed."
     )
-    https: bool = Field(False, description="Served over HTTPS (behind a proxy): Secure __Host- cookies and HSTS.")
+    https: bool = Field(
+        default=False, description="Served over HTTPS (behind a proxy): Secure __Host- cookies and HSTS."
+    )
 
     # Where it keeps things
-    data_dir: Path = Field(Path("data"), description="Folder of the database, the keys and the models.")
+    data_dir: Path = Field(default=Path("data"), description="Folder of the database, the keys and the models.")
     database_url: str | None = _shared("database_url")
     redis_url: str | None = _shared("redis_url")
     assets_url: str | None = _shared("assets_url")
     master_key: SecretStr | None = Field(
-        None, description="32 bytes, base64; encrypts provider keys. Default: a file in the data folder."
+        default=None, description="32 bytes, base64; encrypts provider keys. Default: a file in the data folder."
     )
 
     # Accounts
-    sign_up: SignUp | None = Field(None, description="open, invite or closed; default: open on loopback, else invite.")
-    bootstrap_token: SecretStr | None = Field(
-        None, description="Token that makes the first admin; default: random, printed once at first start."
+    sign_up: SignUp | None = Field(
+        default=None, description="open, invite or closed; default: open on loopback, else invite."
     )
-    session_days: int = Field(7, ge=1, le=365, description="A browser session ends after so many days.")
-    session_idle_hours: int = Field(72, ge=1, description="… or after so many hours without a request.")
+    bootstrap_token: SecretStr | None = Field(
+        default=None, description="Token that makes the first admin; default: random, printed once at first start."
+    )
+    session_days: int = Field(default=7, ge=1, le=365, description="A browser session ends after so many days.")
+    session_idle_hours: int = Field(default=72, ge=1, description="… or after so many hours without a request.")
 
     # Limits
-    requests_per_minute_per_address: int = Field(60, ge=1, description="Messages, streams, retries: by address.")
-    requests_per_minute_per_user: int = Field(120, ge=1, description="Messages, streams, retries: by user.")
-    sign_in_attempts_per_minute: int = Field(10, ge=1, description="Sign-in attempts by address and by account.")
-    daily_messages_per_user: int = Field(5000, ge=0, description="Messages a user may send a day; 0: no limit.")
-    daily_tokens_per_user: int = Field(0, ge=0, description="Tokens a user may spend a day; 0: no limit.")
-    max_body_bytes: int = Field(1_048_576, ge=1024, description="The largest JSON body taken.")
-    max_streams_per_user: int = Field(50, ge=1, description="Streams that a user may have open at once.")
+    requests_per_minute_per_address: int = Field(
+        default=60, ge=1, description="Messages, streams, retries: by address."
+    )
+    requests_per_minute_per_user: int = Field(default=120, ge=1, description="Messages, streams, retries: by user.")
+    sign_in_attempts_per_minute: int = Field(
+        default=10, ge=1, description="Sign-in attempts by address and by account."
+    )
+    daily_messages_per_user: int = Field(default=5000, ge=0, description="Messages a user may send a day; 0: no limit.")
+    daily_tokens_per_user: int = Field(default=0, ge=0, description="Tokens a user may spend a day; 0: no limit.")
+    max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest JSON body taken.")
+    max_streams_per_user: int = Field(default=50, ge=1, description="Streams that a user may have open at once.")
 
     # Models
-    models_dir: Path | None = Field(None, description="Folder of GGUF files; default: models in the data folder.")
-    model_memory_bytes: int = Field(0, ge=0, description="Memory for local models; 0: half of the machine's.")
-    model_idle_seconds: int = Field(300, ge=-1, description="A local model unloads after so long unused; -1: never.")
-    model_threads: int = Field(0, ge=0, description="Threads of a local model; 0: the machine's cores.")
-    ollama_url: str = Field("http://127.0.0.1:11434", description="Ollama, found by itself when it runs; empty: off.")
-    lmstudio_url: str = Field("http://127.0.0.1:1234", description="LM Studio, likewise.")
-    default_model: str | None = Field(None, description="provider/model that is used where nothing is chosen.")
+    models_dir: Path | None = Field(
+        default=None, description="Folder of GGUF files; default: models in the data folder."
+    )
+    model_memory_bytes: int = Field(default=0, ge=0, description="Memory for local models; 0: half of the machine's.")
+    model_idle_seconds: int = Field(
+        default=300, ge=-1, description="A local model unloads after so long unused; -1: never."
+    )
+    model_threads: int = Field(default=0, ge=0, description="Threads of a local model; 0: the machine's cores.")
+    ollama_url: str = Field(
+        default="http://127.0.0.1:11434", description="Ollama, found by itself when it runs; empty: off."
+    )
+    lmstudio_url: str = Field(default="http://127.0.0.1:1234", description="LM Studio, likewise.")
+    default_model: str | None = Field(default=None, description="provider/model that is used where nothing is chosen.")
 
     # Providers, beside the usual environment variables
     providers: tuple[dict[str, Any], ...] = Field(
-        (), description="Server-wide providers: [{id, kind, base_url, api_key, name}], in the file or as JSON."
+        default=(), description="Server-wide providers: [{id, kind, base_url, api_key, name}], in the file or as JSON."
     )
 
     # Reliability
-    drain_seconds: float = Field(20, ge=0, description="How long running replies may finish when the server stops.")
-    log_format: str = Field("text", pattern="^(text|json)$", description="text or json.")
-    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error.")
+    drain_seconds: float = Field(
+        default=20, ge=0, description="How long running replies may finish when the server stops."
+    )
+    log_format: str = Field(default="text", pattern="^(text|json)$", description="text or json.")
+    log_level: str = Field(
+        default="info", pattern="^(debug|info|warning|error)$", description="debug, info, warning, error."
+    )
 
     @field_validator("allowed_hosts", "trusted_proxies", mode="before")
     @classmethod

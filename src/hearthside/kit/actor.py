@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from hearthside.kit.errors import Forbidden
+
 
 class Role(StrEnum):
     USER = "user"
@@ -43,3 +45,13 @@ class Actor:
     def is_admin(self) -> bool:
         """An admin by role whose credential also carries the admin scope."""
         return self.role is Role.ADMIN and Scope.ADMIN in self.scopes
+
+    def require(self, scope: Scope) -> None:
+        """Errors: Forbidden (scope_missing) where the credential is a token without `scope`."""
+        if scope not in self.scopes:
+            raise Forbidden(f"This token lacks the scope {scope.value!r}.", code="scope_missing")
+
+    def require_admin(self) -> None:
+        """Errors: Forbidden (admin_required)."""
+        if not self.is_admin:
+            raise Forbidden("Only an admin may do this.", code="admin_required")

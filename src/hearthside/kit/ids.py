@@ -20,4 +20,5 @@ def new_secret(prefix: str = "") -> str:
 
 def digest(secret: str) -> str:
     """SHA-256 as hex: how a random 256-bit secret is stored. Not for passwords, which people choose."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    # Half a surrogate pair, which JSON can carry, is a wrong secret like any other, not an error.
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
