@@ -13,6 +13,17 @@ class UserStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: the client's address (that of a trusted proxy's word for it) and its User-Agent."""
+
+    address: str
+    user_agent: str = ""
+
+
+NOWHERE = Origin(address="")  # acts of the server itself and of its command line
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A person. `id` is the integer id, `uid` the UUID of the same row; at least one of username and email is set."""
 
@@ -88,6 +99,25 @@ class Invite:
     expires_at: datetime
     used_by: int | None
     used_at: datetime | None
+
+
+class Action(StrEnum):
+    """What the audit log tells of. Words are added, never renamed."""
+
+    BOOTSTRAP = "bootstrap"
+    SIGN_UP = "sign_up"
+    SIGN_IN = "sign_in"
+    SIGN_IN_FAILED = "sign_in_failed"
+    SIGN_OUT = "sign_out"
+    SESSION_ENDED = "session_ended"
+    REFRESH_REUSED = "refresh_reused"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a word, not a secret
+    API_TOKEN_CREATED = "api_token_created"  # noqa: S105 - a word, not a secret
+    API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105 - a word, not a secret
+    INVITE_CREATED = "invite_created"
+    INVITE_DELETED = "invite_deleted"
+    USER_CREATED = "user_created"
+    USER_UPDATED = "user_updated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,76 @@
+"""The accounts of one process as the tests use them: a clock that stands still, and a hasher that counts."""
+
+from dataclasses import dataclass, field
+
+from hearthside.accounts.access_tokens import AccessTokens
+from hearthside.accounts.cache import ActorCache
+from hearthside.accounts.model import NewSession, Origin, User
+from hearthside.accounts.passwords import QuickHasher
+from hearthside.accounts.policy import AccountPolicy
+from hearthside.accounts.presence import Presence
+from hearthside.accounts.resolver import Credentials, Resolver
+from hearthside.accounts.service import Accounts
+from hearthside.accounts.session_secrets import SessionSecrets
+from hearthside.kit.actor import Actor, Role
+from hearthside.kit.clock import ManualClock
+from hearthside.kit.db import Database
+from hearthside.kit.keys import MasterKey
+from hearthside.kit.limits import RateLimiter
+from hearthside.settings import SignUp
+
+PASSWORD = "correct horse"
+HOME = Origin(address="192.0.2.7", user_agent="Firefox")
+
+
+@dataclass
+class House:
+    """The parts as the composition root puts them together."""
+
+    database: Database
+    policy: AccountPolicy = field(default_factory=lambda: AccountPolicy(sign_up=SignUp.OPEN))
+    clock: ManualClock = field(default_factory=ManualClock)
+    hasher: QuickHasher = field(default_factory=QuickHasher)
+    keys: MasterKey = field(default_factory=lambda: MasterKey(bytes(32)))
+
+    def __post_init__(self) -> None:
+        self.signer, self.secrets = AccessTokens(self.keys, self.clock), SessionSecrets(self.keys)
+        self.cache = ActorCache(self.clock)
+        self.presence = Presence(self.database, self.clock)
+        self.accounts = Accounts(
+            self.database,
+            self.clock,
+            hasher=self.hasher,
+            signer=self.signer,
+            secrets=self.secrets,
+            policy=self.policy,
+            limiter=RateLimiter(self.clock),
+            cache=self.cache,
+        )
+        self.resolver = Resolver(
+            self.database,
+            self.clock,
+            signer=self.signer,
+            secrets=self.secrets,
+            policy=self.policy,
+            cache=self.cache,
+            presence=self.presence,
+        )
+
+    async def user(self, name: str, *, admin: bool = False) -> User:
+        role = Role.ADMIN if admin else Role.USER
+        return await self.accounts.operator.create_user(name, email=None, password=PASSWORD, role=role)
+
+    async def signed_in(self, name: str, *, admin: bool = False) -> tuple[NewSession, Actor]:
+        """A new user and their first session."""
+        await self.user(name, admin=admin)
+        return await self.sign_in(name)
+
+    async def sign_in(self, name: str, *, origin: Origin = HOME) -> tuple[NewSession, Actor]:
+        new = await self.accounts.sign_in(name, PASSWORD, origin=origin)
+        return new, await self.resolver.resolve(Credentials(cookie=new.cookie))
+
+    async def by_cookie(self, new: NewSession) -> Actor:
+        return await self.resolver.resolve(Credentials(cookie=new.cookie))
+
+    async def by_token(self, token: str) -> Actor:
+        return await self.resolver.resolve(Credentials(bearer=token))
