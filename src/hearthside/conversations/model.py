@@ -4,10 +4,12 @@ A workspace holds conversations, a conversation a tree of messages, and a genera
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from hearthside.gateway.model import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +104,12 @@ class Generation:
     epoch: int
     created_at: datetime
     finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyChoice:
+    """Who is to reply, and how: the provider, its own name for the model, and the sampling."""
+
+    provider_id: str
+    model: str
+    sampling: Sampling = field(default_factory=Sampling)
