@@ -1,0 +1,5 @@
+"""`python -m hearthside`."""
+
+from hearthside.cli import app
+
+app()
