@@ -42,7 +42,7 @@ def test_the_newest_turn_and_its_beginning_of_an_answer_stay_whatever_their_leng
 
 
 def test_a_long_answer_asked_for_takes_the_room_of_old_turns() -> None:
-    turns = ((U, "x" * 1000), (A, "2"), (U, "3"))
+    turns = ((U, "x" * 1100), (A, "2"), (U, "3"))
     assert len(to_ember(request(*turns, sampling=Sampling(max_tokens=100)), 1024).messages) == 3
     assert len(to_ember(request(*turns, sampling=Sampling(max_tokens=5000)), 1024).messages) == 1
 

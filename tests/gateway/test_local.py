@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.engines import tiny_gguf
+from tests.engines.children import model_processes
 
 from hearthside import builtin
 from hearthside.engines.library import LocalLibrary
@@ -23,7 +25,6 @@ from hearthside.kit.clock import SystemClock
 from hearthside.kit.errors import Invalid, UpstreamFailed
 from hearthside.kit.outbound import Outbound
 from hearthside.providers.model import Endpoint, WireProtocol
-from tests.engines import tiny_gguf
 
 ENDPOINT = Endpoint("local", "Local models", WireProtocol.LOCAL, "", None, trusted=True)
 # So long that an answer which nobody ends would take many seconds.
@@ -125,13 +126,16 @@ async def test_closing_the_stream_ends_the_generation(house: House) -> None:
 
 @pytest.mark.faults
 async def test_a_model_that_dies_in_the_middle_says_so_and_comes_back(house: House) -> None:
-    async with house.engine.lease("endless", user="test"):
-        pids = [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
-    with pytest.raises(UpstreamFailed) as caught:
-        async for _ in house.stream(asks("endless", (Role.USER, "count"))):
-            for pid in pids:
+    async def cut_off() -> None:
+        async with aclosing(house.stream(asks("endless", (Role.USER, "count")))) as events:
+            await anext(events)
+            for pid in model_processes():
                 os.kill(pid, signal.SIGSEGV)
-            pids = []
+            async for _ in events:
+                pass
+
+    with pytest.raises(UpstreamFailed) as caught:
+        await cut_off()
     assert caught.value.code == "engine_crashed"
     assert "signal 11" in caught.value.message
     assert await house.busy_slots("endless") == 0

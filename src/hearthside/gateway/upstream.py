@@ -90,14 +90,13 @@ class Upstream:
     ) -> AsyncGenerator[Event]:
         """The reply as events, Finished last. Closing the generator closes the connection. Raises `failures`."""
         with _named(call.endpoint):
-            async with self._answer(call) as reply:
-                frames = _framing_of(reply, framing)
-                async with aclosing(_messages(reply, frames)) as messages:
-                    async for message in messages:
-                        for event in reader.read(message):
-                            yield event
-                        if reader.is_over:
-                            break
+            async with (
+                self._answer(call) as reply,
+                aclosing(_messages(reply, _framing_of(reply, framing), reader)) as messages,
+            ):
+                async for message in messages:
+                    for event in reader.read(message):
+                        yield event
             last = reader.end()
             if not last:
                 raise failure("stream_cut", call.endpoint)
@@ -132,12 +131,32 @@ class Upstream:
             yield reply
 
 
-async def _messages(reply: Reply, frames: Framing) -> AsyncGenerator[str]:
-    async for chunk in reply.chunks():
-        for message in frames.feed(chunk):
-            yield message
+async def _messages(reply: Reply, frames: Framing, reader: EventReader) -> AsyncGenerator[str]:
+    """Until the reader has what ends a reply. A connection that breaks after that is only a rude farewell."""
+    try:
+        async for chunk in reply.chunks():
+            for message in frames.feed(chunk):
+                yield message
+                if reader.is_over:
+                    return
+    except Cut:
+        if reader.end():
+            return
+        raise
     for message in frames.finish():
-        yield message
+        if not _is_half(message):
+            yield message
+
+
+def _is_half(message: str) -> bool:
+    """The beginning of an object: the stream was cut there, which is another thing than garbage."""
+    if not message.lstrip().startswith("{"):
+        return False
+    try:
+        msgspec.json.decode(message)
+    except msgspec.DecodeError:
+        return True
+    return False
 
 
 def _framing_of(reply: Reply, framing: Callable[[], Framing]) -> Framing:

@@ -16,6 +16,7 @@ Item = TypeVar("Item")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MAX_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ def from_cursor(cursor: str) -> Key:
     try:
         text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
         microseconds, _, identifier = text.partition(".")
-        return Key(_EPOCH + _MICROSECOND * int(microseconds), int(identifier))
+        key = Key(_EPOCH + _MICROSECOND * int(microseconds), int(identifier))
+        if not 0 <= key.id <= _MAX_ID:  # no database takes it
+            raise ValueError
     except (ValueError, OverflowError, binascii.Error):
         raise Invalid("The cursor is not one that this server gave.", code="invalid_cursor") from None
+    return key

@@ -28,21 +28,21 @@ class LineSplitter:
         lines: list[bytes] = []
         for piece in chunk.splitlines(keepends=True):
             text = piece.rstrip(b"\r\n")
-            self._keep(text)
-            if len(text) < len(piece):
-                lines.append(self._taken())
+            if len(self._unfinished) + len(text) > self._max_bytes:
+                raise LineTooLong(f"a line is longer than {self._max_bytes} bytes")
+            if len(text) == len(piece):
+                self._unfinished += text
+            elif self._unfinished:
+                lines.append(self._finished(text))
+            else:
+                lines.append(text)
         return lines
 
     def rest(self) -> bytes:
         """The line that the stream's end left without an end of its own; b"" if there is none."""
-        return self._taken()
+        return self._finished(b"")
 
-    def _keep(self, text: bytes) -> None:
-        if len(self._unfinished) + len(text) > self._max_bytes:
-            raise LineTooLong(f"a line is longer than {self._max_bytes} bytes")
-        self._unfinished += text
-
-    def _taken(self) -> bytes:
-        line = bytes(self._unfinished)
+    def _finished(self, text: bytes) -> bytes:
+        line = bytes(self._unfinished) + text
         self._unfinished.clear()
         return line
