@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hearthside.accounts import audit_store, token_store
 from hearthside.accounts.cache import ActorCache
 from hearthside.accounts.model import NOWHERE, Action, ApiToken, Origin
-from hearthside.accounts.names import checked_label
+from hearthside.accounts.names import checked_label, is_uid
 from hearthside.kit.actor import Actor, CredentialKind, Scope
 from hearthside.kit.clock import Clock
 from hearthside.kit.db import Database
@@ -80,16 +80,22 @@ class ApiTokens:
     async def revoke(self, actor: Actor, uid: str, *, origin: Origin = NOWHERE) -> None:
         """Errors: NotFound (token_not_found)."""
         actor.require(Scope.WRITE)
+        if not is_uid(uid):
+            raise _no_such_token()
         now = self._clock.now()
         try:
             async with self._database.write() as connection:
                 if not await token_store.revoke_token_by_uid(connection, uid, user_id=actor.user_id, at=now):
-                    raise NotFound("There is no such token.", code="token_not_found")
+                    raise _no_such_token()
                 await audit_store.record(
                     connection, Action.API_TOKEN_REVOKED, at=now, by=actor.user_id, origin=origin, target=uid
                 )
         finally:
             self._cache.forget_user(actor.user_id)
+
+
+def _no_such_token() -> NotFound:
+    return NotFound("There is no such token.", code="token_not_found")
 
 
 def _check_scopes(actor: Actor, scopes: frozenset[Scope]) -> None:

@@ -17,6 +17,11 @@ from hearthside.kit.errors import HearthsideError
 T = TypeVar("T")
 OpenAccounts = Callable[[], AbstractAsyncContextManager[Accounts]]
 
+UserName = Annotated[str, typer.Argument(help="The user name.")]
+Login = Annotated[str, typer.Argument(help="The user name or the e-mail address.")]
+Email = Annotated[str | None, typer.Option(help="An e-mail address to sign in with as well.")]
+Admin = Annotated[bool, typer.Option("--admin", help="Make an admin.")]
+Hours = Annotated[int, typer.Option(help="The code expires after so many hours.")]
 PasswordStdin = Annotated[bool, typer.Option("--password-stdin", help="Read the password from standard input.")]
 
 
@@ -29,10 +34,7 @@ def make_commands(open_accounts: OpenAccounts) -> typer.Typer:
 
     @commands.command("create-user")
     def create_user(  # pyright: ignore[reportUnusedFunction] - typer holds it
-        name: Annotated[str, typer.Argument(help="The user name.")],
-        email: Annotated[str | None, typer.Option(help="An e-mail address to sign in with as well.")] = None,
-        admin: Annotated[bool, typer.Option("--admin", help="Make an admin.")] = False,
-        password_stdin: PasswordStdin = False,
+        name: UserName, email: Email = None, admin: Admin = False, password_stdin: PasswordStdin = False
     ) -> None:
         """Create a user; without --password-stdin a password is made and printed once."""
         password = _password(from_stdin=password_stdin)
@@ -43,8 +45,7 @@ def make_commands(open_accounts: OpenAccounts) -> typer.Typer:
 
     @commands.command("reset-password")
     def reset_password(  # pyright: ignore[reportUnusedFunction] - typer holds it
-        name: Annotated[str, typer.Argument(help="The user name or the e-mail address.")],
-        password_stdin: PasswordStdin = False,
+        name: Login, password_stdin: PasswordStdin = False
     ) -> None:
         """Set a new password and end the user's sessions."""
         password = _password(from_stdin=password_stdin)
@@ -53,9 +54,7 @@ def make_commands(open_accounts: OpenAccounts) -> typer.Typer:
         _show(password, from_stdin=password_stdin)
 
     @commands.command("invite")
-    def invite(  # pyright: ignore[reportUnusedFunction] - typer holds it
-        hours: Annotated[int, typer.Option(help="The code expires after so many hours.")] = 24,
-    ) -> None:
+    def invite(hours: Hours = 24) -> None:  # pyright: ignore[reportUnusedFunction] - typer holds it
         """Print an invite code, with which one person may sign up."""
         code, made = run(lambda operator: operator.create_invite(expires_in_hours=hours))
         typer.echo(code)

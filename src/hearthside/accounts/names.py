@@ -9,6 +9,8 @@ USERNAME = re.compile(r"[A-Za-z0-9._-]{3,40}")
 # Enough to catch a slip; whether an address exists only a letter to it can tell.
 EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
 
+UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 EMAIL_CHARACTERS = 320
 DISPLAY_NAME_CHARACTERS = 100
 USER_AGENT_CHARACTERS = 300
@@ -46,6 +48,11 @@ def is_login(login: str) -> bool:
     """Whether `login` can be a user name or an e-mail address at all; what cannot need not be looked for."""
     login = login.strip()
     return bool(USERNAME.fullmatch(login) or (EMAIL.fullmatch(login) and _encodable(login)))
+
+
+def is_uid(text: str) -> bool:
+    """Whether `text` has the form of our UUIDs; what has not names nothing and need not be looked for."""
+    return bool(UID.fullmatch(text))
 
 
 def cut_user_agent(text: str) -> str:

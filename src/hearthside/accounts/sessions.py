@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hearthside.accounts import audit_store, session_store, store, token_store
 from hearthside.accounts.cache import ActorCache
 from hearthside.accounts.model import NOWHERE, Action, NewSession, Origin, Session, User, UserStatus
-from hearthside.accounts.names import cut_user_agent
+from hearthside.accounts.names import cut_user_agent, is_uid
 from hearthside.accounts.policy import AccountPolicy
 from hearthside.accounts.session_secrets import SessionSecrets
 from hearthside.accounts.session_store import Holder
@@ -109,11 +109,13 @@ class Sessions:
     async def end(self, actor: Actor, uid: str, origin: Origin = NOWHERE) -> None:
         """Errors: NotFound (session_not_found)."""
         actor.require(Scope.WRITE)
+        if not is_uid(uid):
+            raise _no_such_session()
         now = self._clock.now()
         try:
             async with self._database.write() as connection:
                 if not await session_store.end_session_by_uid(connection, uid, user_id=actor.user_id, at=now):
-                    raise NotFound("There is no such session.", code="session_not_found")
+                    raise _no_such_session()
                 await audit_store.record(
                     connection, Action.SESSION_ENDED, at=now, by=actor.user_id, origin=origin, target=uid
                 )
@@ -133,6 +135,10 @@ def check_alive(holder: Holder | None, *, now: datetime, policy: AccountPolicy) 
     ):
         raise Unauthenticated("Your session has ended. Sign in again.", code="session_expired")
     return holder
+
+
+def _no_such_session() -> NotFound:
+    return NotFound("There is no such session.", code="session_not_found")
 
 
 def inactive() -> Unauthenticated:
