@@ -1,8 +1,8 @@
 """The set of broken model files: truncated, lying about their sizes, contradicting themselves, full of NaN.
 
-All are made from the tiny model by changing bytes. `broken_models()` gives (name, content) pairs. A name that begins with
-"fuzz" promises nothing but that the server lives on: two numbers of its header were changed at random, and llama.cpp may
-load it, refuse it or abort.
+All are made from the tiny model by changing bytes. `broken_models()` gives (name, content) pairs. A name that begins
+with "fuzz" promises nothing but that the server lives on: two numbers of its header were changed at random, and
+llama.cpp may load it, refuse it or abort.
 """
 
 import struct

@@ -16,6 +16,7 @@ from hearthside.engines.memory import plan_load
 from hearthside.engines.model import LoadFailed, LoadPlan
 from hearthside.engines.process import ProcessLauncher
 from tests.engines.bad_gguf import broken_models
+from tests.engines.children import model_processes
 from tests.engines.conftest import POLICY
 
 PARENT = """
@@ -116,9 +117,16 @@ async def test_a_model_that_makes_llama_cpp_abort_gives_its_reason(
 ) -> None:
     tiny = models_folder / "tiny.gguf"
     tiny.write_bytes(dict(broken_models(tiny.read_bytes()))["layers_1000"])
-    with pytest.raises(LoadFailed, match="this does not hold: hparams.n_layer_all > 0") as caught:
+    with pytest.raises(LoadFailed, match=r"this does not hold: hparams\.n_layer_all > 0") as caught:
         await launcher.launch(plan)
     assert caught.value.exit_code == -signal.SIGABRT
+
+
+async def test_a_folder_that_cannot_be_used_is_the_machine_s_fault(plan: LoadPlan, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with pytest.raises(LoadFailed, match="no process could be started") as caught:
+        await ProcessLauncher(tmp_path / "run", load_seconds=60).launch(plan)
+    assert not caught.value.broken
 
 
 async def test_a_model_that_takes_too_long_is_ended(plan: LoadPlan, tmp_path: Path) -> None:
@@ -129,13 +137,12 @@ async def test_a_model_that_takes_too_long_is_ended(plan: LoadPlan, tmp_path: Pa
 
 async def test_a_cancelled_launch_leaves_no_process(plan: LoadPlan, launcher: ProcessLauncher, tmp_path: Path) -> None:
     task = asyncio.create_task(launcher.launch(plan))
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
     async with asyncio.timeout(10):
-        while not (pids := children.read_text().split()):
+        while not (pids := model_processes()):
             await asyncio.sleep(0.001)
     task.cancel()
     await asyncio.wait({task})
-    assert not any(is_alive(int(pid)) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
 
 
 async def test_a_crash_is_seen(plan: LoadPlan, launcher: ProcessLauncher) -> None:

@@ -129,6 +129,18 @@ async def test_a_busy_model_finishes_before_it_makes_room(models_folder: Path, m
         assert await state_of(engine, "tiny") is ModelState.UNLOADED
 
 
+async def test_who_comes_while_a_model_leaves_gets_its_next_life(models_folder: Path, make_engine: MakeEngine) -> None:
+    tiny_gguf.write(models_folder / "other.gguf")
+    launcher = ScriptedLauncher()
+    async with make_engine(launcher, policy=replace(POLICY, memory_bytes=ONE_MODEL_BYTES)) as engine:
+        async with engine.lease("tiny", user="anna"):
+            other = asyncio.create_task(engine.load("other", wait=True))
+            await becomes(engine, ModelState.DRAINING, "tiny")
+            late = asyncio.create_task(engine.load("tiny", wait=True))
+        await asyncio.gather(other, late)
+    assert [process.plan.model.id for process in launcher.launched] == ["tiny", "other", "tiny"]
+
+
 async def test_nobody_waits_for_memory_for_ever(models_folder: Path, make_engine: MakeEngine) -> None:
     tiny_gguf.write(models_folder / "other.gguf")
     policy = replace(POLICY, memory_bytes=ONE_MODEL_BYTES, memory_wait_seconds=0.01)
@@ -145,10 +157,14 @@ async def test_nobody_waits_for_memory_for_ever(models_folder: Path, make_engine
 async def test_a_crash_is_told_to_those_it_cut_off_and_the_next_request_starts_anew(make_engine: MakeEngine) -> None:
     launcher = ScriptedLauncher()
     async with make_engine(launcher) as engine:
-        with pytest.raises(UpstreamFailed, match="the assertion that failed") as caught:
+
+        async def cut_off() -> None:
             async with engine.lease("tiny", user="anna"):
                 launcher.launched[0].crash("the assertion that failed")
                 raise UpstreamFailed("The connection broke.", code="stream_cut")
+
+        with pytest.raises(UpstreamFailed, match="the assertion that failed") as caught:
+            await cut_off()
         assert caught.value.code == "engine_crashed"
         await becomes(engine, ModelState.FAILED)
         failure = (await engine.status("tiny")).failure
@@ -177,7 +193,7 @@ async def test_after_two_crashes_the_file_is_left_alone_until_it_changes(
             launcher.launched[crashes].crash("the assertion that failed")
             await becomes(engine, ModelState.FAILED)
         for _ in range(2):
-            with pytest.raises(Invalid, match="failed 2 times.*the assertion that failed") as caught:
+            with pytest.raises(Invalid, match=r"failed 2 times.*the assertion that failed") as caught:
                 await engine.load("tiny", wait=True)
             assert caught.value.code == "model_broken"
         assert len(launcher.launched) == 2
@@ -238,14 +254,17 @@ async def test_a_long_back_off_is_told_and_not_waited_for(make_engine: MakeEngin
 
 async def test_unloading_what_is_in_use_needs_force(make_engine: MakeEngine) -> None:
     async with make_engine(ScriptedLauncher()) as engine:
-        with pytest.raises(Unavailable) as stopped:
+
+        async def cut_off() -> None:
             async with engine.lease("tiny", user="anna"):
                 with pytest.raises(Conflict) as in_use:
                     await engine.unload("tiny")
-                status = await engine.unload("tiny", force=True)
-                assert status.state is ModelState.UNLOADED
+                assert in_use.value.code == "model_in_use"
+                assert (await engine.unload("tiny", force=True)).state is ModelState.UNLOADED
                 raise UpstreamFailed("The connection broke.", code="stream_cut")
-    assert in_use.value.code == "model_in_use"
+
+        with pytest.raises(Unavailable) as stopped:
+            await cut_off()
     assert stopped.value.code == "engine_stopped"
 
 

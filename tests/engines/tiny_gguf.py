@@ -1,8 +1,8 @@
 """A tiny GGUF model of about one megabyte whose every answer is known, written with the standard library alone.
 
-It is a bigram wired by hand: one-hot embeddings, attention and feed-forward weights all zero, and an output matrix that is
-a table of which token follows which. A chat answers `REPLY` whatever is asked; the completion of "0" counts for ever.
-With `endless=True` the chat answer counts for ever too: that is what a test of cancelling needs.
+It is a bigram wired by hand: one-hot embeddings, attention and feed-forward weights all zero, and an output matrix
+that is a table of which token follows which. A chat answers `REPLY` whatever is asked; the completion of "0" counts
+for ever. With `endless=True` the chat answer counts for ever too: that is what a test of cancelling needs.
 """
 
 import struct

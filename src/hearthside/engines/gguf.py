@@ -12,20 +12,21 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+from hearthside.engines.gguf_cursor import CUT, BrokenFile, Cursor
+
+__all__ = ["BrokenFile", "Header", "read_header", "read_part"]
 
 _VERSIONS = (2, 3)
 _MAX_FACTS = 65_536
 _MAX_TENSORS = 262_144
 _MAX_KEY_BYTES = 65_535
 _MAX_DIMENSIONS = 4
-_READ_BYTES = 4 * 1024 * 1024
-_CUT = "was cut short or has a wrong header"
 
 _STRING, _ARRAY = 8, 9
 # "x" stands for those two, which are no numbers.
 _NUMBERS = {kind: struct.Struct(f"<{letter}") for kind, letter in enumerate("BbHhIif?xxQqd") if letter != "x"}
-_COUNT = struct.Struct("<Q")
 _KIND = struct.Struct("<I")
 
 # Elements and bytes of one block of each tensor type (ggml.h's enum ggml_type). A type that is not listed is newer than
@@ -36,10 +37,6 @@ _BLOCKS = {
     18: (256, 98), 19: (256, 50), 20: (32, 18), 21: (256, 110), 22: (256, 82), 23: (256, 136), 24: (1, 1), 25: (1, 2),
     26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
-
-
-class BrokenFile(Exception):
-    """Why a file cannot be used: what is wrong with it, in words for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ def read_part(path: Path) -> int:
 def _parsed(path: Path) -> tuple[dict[str, Any], list[_Tensor]]:
     with path.open("rb") as file:
         size = path.stat().st_size
-        cursor = _Cursor(file, size)
+        cursor = Cursor(file, size)
         tensors, facts = _counts(cursor)
         values: dict[str, Any] = {}
         for _ in range(facts):
@@ -113,19 +110,19 @@ def _parsed(path: Path) -> tuple[dict[str, Any], list[_Tensor]]:
     return values, entries
 
 
-def _counts(cursor: "_Cursor") -> tuple[int, int]:
+def _counts(cursor: Cursor) -> tuple[int, int]:
     if cursor.take(4) != b"GGUF":
         raise BrokenFile("it is not a GGUF file")
     version = cursor.number(_KIND)
     if version not in _VERSIONS:
         raise BrokenFile(f"its GGUF version is {version}; versions 2 and 3 are known")
-    tensors, facts = cursor.number(_COUNT), cursor.number(_COUNT)
+    tensors, facts = cursor.count(), cursor.count()
     if facts > _MAX_FACTS or tensors > _MAX_TENSORS:
         raise BrokenFile(f"its header claims {facts} facts and {tensors} tensors")
     return tensors, facts
 
 
-def _value(cursor: "_Cursor", key: str) -> Any:
+def _value(cursor: Cursor, key: str) -> Any:
     kind = cursor.number(_KIND)
     if kind in _NUMBERS:
         return cursor.number(_NUMBERS[kind])
@@ -136,8 +133,8 @@ def _value(cursor: "_Cursor", key: str) -> Any:
     raise BrokenFile(f"the fact {key[:64]!r} of its header has the unknown kind {kind}")
 
 
-def _items(cursor: "_Cursor", key: str) -> _Items:
-    kind, count = cursor.number(_KIND), cursor.number(_COUNT)
+def _items(cursor: Cursor, key: str) -> _Items:
+    kind, count = cursor.number(_KIND), cursor.count()
     if kind == _STRING:
         cursor.skip_texts(count)
         return _Items(count)
@@ -151,13 +148,13 @@ def _items(cursor: "_Cursor", key: str) -> _Items:
     return _Items(count, tuple(number for (number,) in item.iter_unpack(raw)))
 
 
-def _tensor(cursor: "_Cursor") -> _Tensor:
+def _tensor(cursor: Cursor) -> _Tensor:
     name = cursor.text(limit=_MAX_KEY_BYTES)
     count = cursor.number(_KIND)
     if not 1 <= count <= _MAX_DIMENSIONS:
         raise BrokenFile(f"the tensor {name[:64]!r} claims {count} dimensions")
-    dimensions = tuple(cursor.number(_COUNT) for _ in range(count))
-    return _Tensor(name, dimensions, kind=cursor.number(_KIND), offset=cursor.number(_COUNT))
+    dimensions = tuple(cursor.count() for _ in range(count))
+    return _Tensor(name, dimensions, kind=cursor.number(_KIND), offset=cursor.count())
 
 
 def _check_sizes(tensors: list[_Tensor], values: Mapping[str, Any], *, start: int, size: int) -> None:
@@ -169,7 +166,7 @@ def _check_sizes(tensors: list[_Tensor], values: Mapping[str, Any], *, start: in
         if tensor.offset % alignment:
             raise BrokenFile(f"the tensor {tensor.name[:64]!r} does not begin where one may")
         if start + tensor.end > size:
-            raise BrokenFile(f"the tensor {tensor.name[:64]!r} reaches past the end of the file, which {_CUT}")
+            raise BrokenFile(f"the tensor {tensor.name[:64]!r} reaches past the end of the file, which {CUT}")
 
 
 def _header(values: Mapping[str, Any], tensors: list[_Tensor]) -> Header:
@@ -252,52 +249,3 @@ def _whole(values: Mapping[str, Any], key: str) -> int:
 def _length(values: Mapping[str, Any], key: str) -> int:
     value = values.get(key)
     return value.count if isinstance(value, _Items) else 0
-
-
-class _Cursor:
-    """Reads forward in large pieces and never past the end of the file, whatever a length in it claims."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._left = size
-        self._buffer = b""
-        self._at = 0
-        self.position = 0
-
-    def take(self, count: int) -> bytes:
-        if count > len(self._buffer) - self._at:
-            self._fill(count)
-        start = self._at
-        self._at += count
-        self.position += count
-        return self._buffer[start : self._at]
-
-    def number(self, shape: struct.Struct) -> Any:
-        return shape.unpack(self.take(shape.size))[0]
-
-    def text(self, *, limit: int | None = None) -> str:
-        count = self.number(_COUNT)
-        if limit is not None and count > limit:
-            raise BrokenFile("its header holds a name of absurd length")
-        return self.take(count).decode(errors="replace")
-
-    def skip(self, count: int) -> None:
-        while count > 0:
-            piece = min(count, _READ_BYTES)
-            self.take(piece)
-            count -= piece
-
-    def skip_texts(self, count: int) -> None:
-        """Past `count` strings; each takes eight bytes or more, so a wrong count runs into the end of the file soon."""
-        for _ in range(count):
-            self.take(self.number(_COUNT))
-
-    def _fill(self, count: int) -> None:
-        rest = self._buffer[self._at :]
-        if count > len(rest) + self._left:
-            raise BrokenFile(f"its header reaches past the end of the file, which {_CUT}")
-        piece = self._file.read(min(max(count - len(rest), _READ_BYTES), self._left))
-        self._left -= len(piece)
-        self._buffer, self._at = rest + piece, 0
-        if count > len(self._buffer):
-            raise BrokenFile("it was cut short while it was read")

@@ -5,6 +5,7 @@ A model's id is its path below the folder without `.gguf`. Of a model that was s
 """
 
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ class LocalLibrary:
     def __init__(self, folder: Path, built_in: builtin.BuiltIn | None) -> None:
         self._folder = folder
         self._built_in = built_in
+        self._lock = threading.Lock()
         self._known: dict[Path, tuple[_Stamp, LocalModel]] = {}
 
     @property
@@ -38,8 +40,9 @@ class LocalLibrary:
 
     def models(self) -> list[LocalModel]:
         """The built-in one first, then by id; those with a `problem` included."""
-        found = {path: self._remembered(path) for path in self._paths()}
-        self._known = {path: self._known[path] for path in found if path in self._known}
+        with self._lock:
+            found = {path: self._remembered(path) for path in self._paths()}
+            self._known = {path: self._known[path] for path in found if path in self._known}
         return [model for model in found.values() if model is not None]
 
     def find(self, model_id: str) -> LocalModel:

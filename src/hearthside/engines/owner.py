@@ -9,7 +9,7 @@ import asyncio
 import copy
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from hearthside.engines import errors
@@ -17,7 +17,6 @@ from hearthside.engines.faults import Faults
 from hearthside.engines.library import LocalLibrary
 from hearthside.engines.memory import MemoryBudget, plan_load
 from hearthside.engines.model import (
-    EngineProcess,
     Failure,
     Launcher,
     LoadFailed,
@@ -26,6 +25,7 @@ from hearthside.engines.model import (
     ModelStatus,
 )
 from hearthside.engines.policy import EnginePolicy
+from hearthside.engines.running import Running
 from hearthside.engines.turns import Turns
 from hearthside.kit.clock import Clock
 from hearthside.kit.errors import HearthsideError
@@ -33,28 +33,6 @@ from hearthside.kit.errors import HearthsideError
 logger = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 10
-# A process that died may be seen through its closed socket before it is seen to be gone.
-_OBITUARY_SECONDS = 0.5
-
-
-@dataclass(eq=False, slots=True)
-class Running:
-    """One life of a model. `accepting` ends when it is to leave, `stopping` is set when its process is told to end."""
-
-    process: EngineProcess
-    loaded_at: datetime
-    in_flight: int = 0
-    accepting: bool = True
-    stopping: bool = False
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def obituary(self) -> HearthsideError | None:
-        """How this life ended, if it did: asked by one whose request has just failed."""
-        if not self.stopping:
-            await asyncio.wait({self.process.exited}, timeout=_OBITUARY_SECONDS)
-        if self.stopping:
-            return errors.stopped()
-        return errors.crashed(self.process.last_words()) if self.process.exited.done() else None
 
 
 @dataclass(frozen=True, slots=True)

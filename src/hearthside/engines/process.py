@@ -42,11 +42,7 @@ class ProcessLauncher:
         self._socket_dir: Path | None = None
 
     async def launch(self, plan: LoadPlan) -> "ModelProcess":
-        if self._socket_dir is None:
-            self._socket_dir = await asyncio.to_thread(_socket_dir, self._run_dir)
-        unix_socket = str(self._socket_dir / f"{secrets.token_hex(4)}.sock")
-        address = EngineAddress(unix_socket, Secret(new_secret()), _BASE_URL, plan.context_tokens)
-        child = await ModelProcess.spawn(address, cwd=self._socket_dir)
+        child = await self._spawned(plan)
         try:
             async with asyncio.timeout(self._load_seconds):
                 await child.bring_up(plan)
@@ -57,6 +53,17 @@ class ProcessLauncher:
             if not child.ready:
                 await child.stop()
         return child
+
+    async def _spawned(self, plan: LoadPlan) -> "ModelProcess":
+        try:
+            # Not in a thread: two first launches at once must not make two folders.
+            folder = self._socket_dir = self._socket_dir or _socket_dir(self._run_dir)
+            unix_socket = str(folder / f"{secrets.token_hex(4)}.sock")
+            address = EngineAddress(unix_socket, Secret(new_secret()), _BASE_URL, plan.context_tokens)
+            return await ModelProcess.spawn(address, cwd=folder)
+        except OSError as error:
+            reason = f"no process could be started ({error.strerror})"
+            raise LoadFailed(reason, exit_code=None, broken=False) from error
 
     def close(self) -> None:
         """Removes the temporary folder, if there is one."""
@@ -147,7 +154,7 @@ class ModelProcess:
                 self._stderr = (self._stderr + chunk)[-_STDERR_BYTES:]
         finally:
             exit_code = await self._process.wait()
-            await asyncio.to_thread(Path(self.address.unix_socket).unlink, missing_ok=True)
+            _remove(self.address.unix_socket)
             self.exited.set_result(exit_code)
 
     def _lines(self) -> list[str]:
@@ -181,6 +188,11 @@ def _socket_dir(run_dir: Path) -> Path:
     if len(os.fsencode(run_dir / "00000000.sock")) <= _MAX_SOCKET_PATH_BYTES:
         return run_dir
     return Path(tempfile.mkdtemp(prefix="hearthside-"))
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        Path(path).unlink()
 
 
 def _remove_stale_sockets(folder: Path) -> None:
