@@ -15,7 +15,12 @@ from hearthside.kit.db import Database, metadata
 VERSIONS = Path(__file__).parent / "versions"
 
 # Alembic's own table, named here so that a current database is recognised without importing Alembic.
-_version = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True))
+_version = sa.Table(
+    "alembic_version",
+    sa.MetaData(),
+    sa.Column("version_num", sa.String(32), nullable=False),
+    sa.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
 
 
 class SchemaTooNewError(Exception):

@@ -138,7 +138,7 @@ def upgrade() -> None:
         ["user_id"],
         unique=True,
         sqlite_where=sa.text("is_default IS 1"),
-        postgresql_where=sa.text("is_default IS 1"),
+        postgresql_where=sa.text("is_default IS true"),
     )
     op.create_table(
         "api_token",
@@ -260,7 +260,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_generation_running",
         "generation",
-        ["user_id"],
+        ["state", "user_id"],
         unique=False,
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
