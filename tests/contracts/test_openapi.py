@@ -68,6 +68,14 @@ async def test_answers_have_the_fields_that_are_promised(server: House, anna: Cl
         assert set(schema["properties"]) == set(answer), path
 
 
+async def test_pages_are_described(anna: Client) -> None:
+    document = await anna.done("GET", "/openapi.json")
+    for path in ("/conversations", "/conversations/{conversation_id}/messages", "/admin/audit"):
+        answer = document["paths"][path]["get"]["responses"]["200"]
+        assert set(answer["headers"]) == {"X-Next-Cursor"}
+        assert answer["content"]["application/json"]["schema"]
+
+
 async def test_errors_are_described_as_they_are(anna: Client) -> None:
     document = await anna.done("GET", "/openapi.json")
     for path, item in document["paths"].items():

@@ -2,6 +2,7 @@
 
 import io
 import json
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -126,7 +127,8 @@ async def test_paths_and_queries(server: House, admin: Client) -> None:
 
 
 async def test_a_cursor_that_we_never_gave(admin: Client) -> None:
-    for cursor in ("abc", "%F0%9F%94%A5", "====", "x" * 400):
+    forged = [urlsafe_b64encode(text.encode()).decode() for text in ("0." + "9" * 30, "9" * 30 + ".1", "1.-1", "1")]
+    for cursor in ("abc", "%F0%9F%94%A5", "====", "x" * 400, *forged):
         reply = await admin.get(f"/conversations?cursor={cursor}")
         assert reply.status == 400, (cursor, reply.body)
 

@@ -101,6 +101,22 @@ async def test_pings_go_on_while_the_source_is_silent() -> None:
     await running
 
 
+async def test_a_ping_that_waited_does_not_take_the_last_id_back() -> None:
+    source, client = Source(), Watcher()
+    running = respond(source, client, ping=0.001)
+    await client.seen(1)
+    client.stall = asyncio.Event()
+    source.put(8)
+    for _ in range(3):  # pings come due, and wait behind the frame
+        await asyncio.sleep(0.002)
+    client.stall.set()
+    events = await client.seen(len(client.events) + 5)
+    first = names(events).index(("delta", "8"))
+    assert {event.id for event in events[first:]} == {"8"}
+    client.leave()
+    await running
+
+
 async def test_a_client_that_leaves_ends_the_reader_and_leaves_no_task() -> None:
     before = asyncio.all_tasks()
     source, client = Source(), Watcher()

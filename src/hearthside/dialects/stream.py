@@ -80,8 +80,9 @@ class EventStream(Response):
     async def _pump(self, send: Send) -> None:
         await self._send_ping(send)
         async for frame in self._frames:
-            await self._send(send, frame)
-            self._last_id = frame.id
+            async with self._sending:
+                await self._send(send, frame)
+                self._last_id = frame.id
 
     async def _beat(self, send: Send) -> None:
         while True:
@@ -89,16 +90,17 @@ class EventStream(Response):
             await self._send_ping(send)
 
     async def _send_ping(self, send: Send) -> None:
-        await self._send(send, Frame(self._last_id, "ping", self._ping()))
+        # Made only when its turn has come: a ping behind a newer frame must not take a client's last id back.
+        async with self._sending:
+            await self._send(send, Frame(self._last_id, "ping", self._ping()))
 
     async def _send(self, send: Send, frame: Frame) -> None:
         body = sse.encode(frame.event, frame.data, frame.id)
-        async with self._sending:
-            try:
-                async with asyncio.timeout(self._stall_seconds):
-                    await send({"type": "http.response.body", "body": body, "more_body": True})
-            except TimeoutError:
-                raise ClientStalled from None
+        try:
+            async with asyncio.timeout(self._stall_seconds):
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+        except TimeoutError:
+            raise ClientStalled from None
 
 
 class ClientStalled(Exception):

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Query, Response
 
 from hearthside.accounts.model import UserStatus
 from hearthside.accounts.service import LARGEST_AUDIT_PAGE
-from hearthside.dialects.conversations import schemas
+from hearthside.dialects.conversations import fields, schemas
 from hearthside.dialects.conversations.codec import (
     to_audit,
     to_day_usage,
@@ -23,7 +23,7 @@ from hearthside.kit.actor import Role
 router = APIRouter(prefix="/admin", tags=["admin"])
 
 AuditLimit = Annotated[int, Query(ge=1, le=LARGEST_AUDIT_PAGE)]
-AuditCursor = Annotated[int | None, Query(le=schemas.MAX_ID, description="X-Next-Cursor of the page before")]
+AuditCursor = Annotated[int | None, Query(le=fields.MAX_ID, description="X-Next-Cursor of the page before")]
 Days = Annotated[int, Query(ge=1, le=366)]
 BootstrapToken = Annotated[str, Header(alias="X-Bootstrap-Token", max_length=1024)]
 
@@ -44,7 +44,7 @@ async def list_users(actor: Administrator, house: House) -> schemas.UserList:
 
 @router.patch("/users/{user_id}")
 async def update_user(
-    user_id: schemas.Id, body: schemas.UserPatch, actor: Administrator, house: House, origin: From
+    user_id: fields.Id, body: schemas.UserPatch, actor: Administrator, house: House, origin: From
 ) -> schemas.UserRow:
     role = None if body.role is None else Role(body.role)
     status = None if body.status is None else UserStatus(body.status)
@@ -66,7 +66,7 @@ async def list_invites(actor: Administrator, house: House) -> schemas.InviteList
 
 
 @router.delete("/invites/{invite_id}")
-async def delete_invite(invite_id: schemas.Id, actor: Administrator, house: House, origin: From) -> schemas.Done:
+async def delete_invite(invite_id: fields.Id, actor: Administrator, house: House, origin: From) -> schemas.Done:
     await house.accounts.delete_invite(actor, invite_id, origin=origin)
     return schemas.Done(message="Invite deleted")
 
@@ -79,12 +79,12 @@ async def usage(actor: Administrator, house: House, days: Days = 30) -> schemas.
     return schemas.UsageList(usage=[to_day_usage(day) for day in totals])
 
 
-@router.get("/audit")
+@router.get("/audit", responses=fields.PAGED)
 async def audit(
     response: Response, actor: Administrator, house: House, limit: AuditLimit = 100, cursor: AuditCursor = None
 ) -> schemas.AuditList:
     """The newest first."""
     entries = await house.accounts.audit(actor, before_id=cursor, limit=limit)
     if len(entries) == limit:
-        response.headers["X-Next-Cursor"] = str(entries[-1].id)
+        response.headers[fields.NEXT_CURSOR] = str(entries[-1].id)
     return schemas.AuditList(audit=[to_audit(entry) for entry in entries])

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from hearthside.dialects.conversations import schemas
+from hearthside.dialects.conversations import fields, schemas
 from hearthside.dialects.conversations.codec import to_session, to_signed_in, to_user
 from hearthside.dialects.credentials import (
     From,
@@ -67,6 +67,6 @@ async def list_sessions(actor: Reader, house: House) -> list[schemas.SessionOut]
 
 
 @router.delete("/sessions/{session_id}")
-async def end_session(session_id: schemas.Uid, actor: Writer, house: House, origin: From) -> schemas.Done:
+async def end_session(session_id: fields.Uid, actor: Writer, house: House, origin: From) -> schemas.Done:
     await house.accounts.end_session(actor, session_id, origin=origin)
     return schemas.Done(message="Session ended")

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query
+from fastapi import APIRouter, Depends, Header, Query, Response
 
 from hearthside.conversations.generations import ReplyChoice
-from hearthside.dialects.conversations import schemas
+from hearthside.dialects.conversations import fields, schemas
 from hearthside.dialects.conversations.codec import to_frame, to_ping
 from hearthside.dialects.credentials import Generator, Reader, Throttled
 from hearthside.dialects.services import House, Services
@@ -22,14 +22,14 @@ Retrier = Annotated[Actor, Depends(Throttled("retry", Scope.GENERATE))]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=40)]
 LastEventIdQuery = Annotated[str | None, Query(alias="last_event_id", max_length=40)]
 
-# FastAPI reads an answer's status off the signature of its class, where EventStream has none: hence `status_code`.
+# The routes below name `Response` as their class: with EventStream, FastAPI would describe their errors as streams too.
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "ping, delta, reasoning, usage, error, done"}
 }
 
 
-@router.post("/conversations/{conversation_id}/stream", status_code=200, response_class=EventStream, responses=EVENTS)
-async def stream(conversation_id: schemas.Id, body: schemas.StreamBody, actor: Streamer, house: House) -> EventStream:
+@router.post("/conversations/{conversation_id}/stream", response_class=Response, responses=EVENTS)
+async def stream(conversation_id: fields.Id, body: schemas.StreamBody, actor: Streamer, house: House) -> EventStream:
     """Starts the reply to the last message, or attaches to the one that is being made, and streams it."""
     choice = await _choice(house, actor, body)
     generation = await house.generations.reply(actor, conversation_id, choice)
@@ -38,13 +38,12 @@ async def stream(conversation_id: schemas.Id, body: schemas.StreamBody, actor: S
 
 @router.get(
     "/conversations/{conversation_id}/stream/{generation_id}",
-    status_code=200,
-    response_class=EventStream,
+    response_class=Response,
     responses=EVENTS,
 )
 async def resume(
-    conversation_id: schemas.Id,
-    generation_id: schemas.Uid,
+    conversation_id: fields.Id,
+    generation_id: fields.Uid,
     actor: Reader,
     house: House,
     last_event_id: LastEventId = None,
@@ -57,7 +56,7 @@ async def resume(
 
 
 @router.post("/chat/cancel/{generation_id}")
-async def cancel(generation_id: schemas.Uid, actor: Generator, house: House) -> schemas.Done:
+async def cancel(generation_id: fields.Uid, actor: Generator, house: House) -> schemas.Done:
     await house.generations.cancel(actor, generation_id)
     return schemas.Done(message="Generation canceled")
 
@@ -94,7 +93,7 @@ async def _frames(
 
 
 def _parse_event_id(text: str) -> int:
-    if text.isascii() and text.isdigit() and int(text) <= schemas.MAX_ID:
+    if text.isascii() and text.isdigit() and int(text) <= fields.MAX_ID:
         return int(text)
     problem = FieldProblem("header.Last-Event-ID", "not the id of an event of this stream")
     raise Invalid("The Last-Event-ID is not one that this server gave.", fields=[problem])

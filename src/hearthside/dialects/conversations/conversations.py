@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from hearthside.conversations.model import Message
-from hearthside.dialects.conversations import schemas
+from hearthside.dialects.conversations import fields, schemas
 from hearthside.dialects.conversations.codec import to_conversation, to_message
 from hearthside.dialects.credentials import Reader, Throttled, Writer
 from hearthside.dialects.services import House, Services
@@ -13,10 +13,8 @@ from hearthside.kit.actor import Actor, Scope
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
 
-NEXT_CURSOR = "X-Next-Cursor"
-
 ThrottledWriter = Annotated[Actor, Depends(Throttled("messages", Scope.WRITE))]
-Search = Annotated[schemas.Line | None, Query(max_length=500, description="Words of the title or of a message")]
+Search = Annotated[fields.Line | None, Query(max_length=500, description="Words of the title or of a message")]
 Tree = Annotated[bool, Query(description="All branches, not only the one that is shown")]
 
 
@@ -25,14 +23,14 @@ async def create(body: schemas.ConversationBody, actor: Writer, house: House) ->
     return to_conversation(await house.conversations.create(actor, title=body.title))
 
 
-@router.get("")
+@router.get("", responses=fields.PAGED)
 async def list_conversations(
     response: Response,
     actor: Reader,
     house: House,
     q: Search = None,
-    limit: schemas.Limit = schemas.MAX_PAGE,
-    cursor: schemas.Cursor = None,
+    limit: fields.Limit = fields.MAX_PAGE,
+    cursor: fields.Cursor = None,
 ) -> list[schemas.ConversationOut]:
     page = await house.conversations.list(actor, query=q, limit=limit, cursor=cursor)
     _say_next(response, page.next_cursor)
@@ -40,31 +38,31 @@ async def list_conversations(
 
 
 @router.get("/{conversation_id}")
-async def get(conversation_id: schemas.Id, actor: Reader, house: House) -> schemas.ConversationOut:
+async def get(conversation_id: fields.Id, actor: Reader, house: House) -> schemas.ConversationOut:
     return to_conversation(await house.conversations.get(actor, conversation_id))
 
 
 @router.patch("/{conversation_id}")
-async def rename(conversation_id: schemas.Id, body: schemas.RenameBody, actor: Writer, house: House) -> schemas.Done:
+async def rename(conversation_id: fields.Id, body: schemas.RenameBody, actor: Writer, house: House) -> schemas.Done:
     await house.conversations.rename(actor, conversation_id, title=body.title)
     return schemas.Done(message="Conversation renamed")
 
 
 @router.delete("/{conversation_id}")
-async def delete(conversation_id: schemas.Id, actor: Writer, house: House) -> schemas.Done:
+async def delete(conversation_id: fields.Id, actor: Writer, house: House) -> schemas.Done:
     await house.conversations.delete(actor, conversation_id)
     return schemas.Done(message="Conversation deleted")
 
 
-@router.get("/{conversation_id}/messages")
+@router.get("/{conversation_id}/messages", responses=fields.PAGED)
 async def list_messages(
-    conversation_id: schemas.Id,
+    conversation_id: fields.Id,
     response: Response,
     actor: Reader,
     house: House,
     tree: Tree = False,
-    limit: schemas.Limit | None = None,
-    cursor: schemas.Cursor = None,
+    limit: fields.Limit | None = None,
+    cursor: fields.Cursor = None,
 ) -> list[schemas.MessageOut]:
     """All messages, as the document says; with `limit`, a page of them."""
     if limit is None:
@@ -76,7 +74,7 @@ async def list_messages(
 
 @router.post("/{conversation_id}/messages")
 async def append_message(
-    conversation_id: schemas.Id, body: schemas.MessageBody, actor: ThrottledWriter, house: House
+    conversation_id: fields.Id, body: schemas.MessageBody, actor: ThrottledWriter, house: House
 ) -> schemas.MessageMade:
     if body.parent_id is None:
         message = await house.conversations.append(actor, conversation_id, content=body.content)
@@ -89,7 +87,7 @@ async def append_message(
 
 @router.post("/{conversation_id}/leaf")
 async def select_branch(
-    conversation_id: schemas.Id, body: schemas.LeafBody, actor: Writer, house: House
+    conversation_id: fields.Id, body: schemas.LeafBody, actor: Writer, house: House
 ) -> schemas.Done:
     """Shows the branch that the message is on."""
     await house.conversations.select_leaf(actor, conversation_id, body.message_id)
@@ -101,7 +99,7 @@ async def _all_messages(house: Services, actor: Actor, conversation_id: int, *, 
     cursor: str | None = None
     while True:
         page = await house.conversations.messages(
-            actor, conversation_id, limit=schemas.MAX_PAGE, cursor=cursor, tree=tree
+            actor, conversation_id, limit=fields.MAX_PAGE, cursor=cursor, tree=tree
         )
         messages.extend(page.items)
         cursor = page.next_cursor
@@ -111,4 +109,4 @@ async def _all_messages(house: Services, actor: Actor, conversation_id: int, *, 
 
 def _say_next(response: Response, cursor: str | None) -> None:
     if cursor is not None:
-        response.headers[NEXT_CURSOR] = cursor
+        response.headers[fields.NEXT_CURSOR] = cursor

@@ -4,35 +4,13 @@ Requests are strict: unknown fields are refused, and a number in quotes is not a
 with no zone (`2024-01-15T10:30:00`), as the document prints them.
 """
 
-import re
 from typing import Annotated, Any, Literal
 
-from fastapi import Path, Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from hearthside.dialects.conversations.fields import MAX_ID, Line, Prose, Title
 from hearthside.gateway.model import Sampling
 
-MAX_ID = 2**63 - 1
-MAX_PAGE = 1000
-
-
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
-
-
-def _storable(text: str) -> str:
-    if _UNSTORABLE.search(text):
-        raise ValueError("U+0000 and halves of surrogate pairs are not allowed")
-    return text
-
-
-# A name or an id, which must be stored or looked up exactly as it is. Titles and messages are plain `str`: the core
-# makes those storable, for nobody should lose a long message to one odd character.
-Line = Annotated[str, AfterValidator(_storable)]
-Title = Annotated[str, Field(min_length=1, max_length=500)]
-Id = Annotated[int, Path(le=MAX_ID)]
-Uid = Annotated[Line, Path(max_length=200)]
-Cursor = Annotated[Line | None, Query(max_length=500, description="X-Next-Cursor of the page before")]
-Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="How many at most")]
 Timestamp = Annotated[str, Field(examples=["2024-01-15T10:30:00"])]
 
 
@@ -94,7 +72,7 @@ class RenameBody(Body):
 class MessageBody(Body):
     """`parent_id`: the message to answer; default: the end of the branch. Another one begins a branch of its own."""
 
-    content: str = Field(min_length=1, max_length=200_000)
+    content: Prose = Field(min_length=1, max_length=200_000)
     parent_id: int | None = Field(None, le=MAX_ID)
 
 
