@@ -36,11 +36,15 @@ def by_alembic(connection: sa.Connection) -> None:
     command.upgrade(config, "head")
 
 
+def pieces(sql: str) -> list[str]:
+    return sorted(piece.strip(" )") for piece in " ".join(sql.split()).split(", "))
+
+
 def shape(connection: sa.Connection) -> list[Any]:
     """Everything the database itself knows of its schema; the order of a table's constraints means nothing."""
     if connection.dialect.name == "sqlite":
         rows = connection.execute(sa.text("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"))
-        return sorted((kind, name, sorted(" ".join((sql or "").split()).split(", "))) for kind, name, sql in rows)
+        return sorted((kind, name, pieces(sql or "")) for kind, name, sql in rows)
     columns = sa.text(
         "SELECT table_name, column_name, data_type, is_nullable, column_default, character_maximum_length,"
         " generation_expression FROM information_schema.columns WHERE table_schema = 'public'"
