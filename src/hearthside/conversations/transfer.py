@@ -207,17 +207,14 @@ class _TreeWriter:
             await self._insert(fresh)
 
     async def _insert(self, fresh: Mapping[str, MessageCopy]) -> None:
-        inserted = await transfer_store.insert_messages(self._connection, self._conversation, fresh)
-        for uid, copy in fresh.items():
-            self._note(copy.key, inserted[uid])
-        parents: dict[int, int] = {}
-        for uid, copy in fresh.items():
-            parent = self._ids.get(copy.parent or "")
-            # Only what has a smaller id: ids rise along every branch, so there is no way round in a circle.
-            if parent is not None and parent < inserted[uid]:
-                parents[inserted[uid]] = parent
-        await transfer_store.set_parents(self._connection, parents)
-        self.added += len(fresh)
+        ids = await transfer_store.reserve_message_ids(self._connection, len(fresh))
+        rows: list[transfer_store.MessageRow] = []
+        for id_, (uid, copy) in zip(ids, fresh.items(), strict=True):
+            # A parent has come before, so its id is smaller: ids rise along every branch, and none leads in a circle.
+            rows.append(transfer_store.MessageRow(id_, uid, self._ids.get(copy.parent or ""), copy))
+            self._note(copy.key, id_)
+        await transfer_store.insert_messages(self._connection, self._conversation, rows)
+        self.added += len(rows)
 
     def _note(self, key: str, message_id: int) -> None:
         self._ids[key] = self._last = message_id

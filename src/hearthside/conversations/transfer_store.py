@@ -1,6 +1,7 @@
 """SQL for whole conversations: read page by page for an export, written in bulk by an import."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -90,6 +91,14 @@ def _settled(status: MessageStatus) -> MessageStatus:
 # Writing
 
 
+@dataclass(frozen=True, slots=True)
+class MessageRow:
+    id: int
+    uid: str
+    parent_id: int | None
+    copy: MessageCopy
+
+
 async def find(connection: AsyncConnection, user_id: int, uids: Collection[str]) -> Conversation | None:
     """The user's conversation with one of these uids, locked: nobody changes its tree until the transaction ends."""
     query = sa.select(*_CONVERSATION).where(_c.uid.in_(uids), _c.user_id == user_id).order_by(_c.id).limit(1)
@@ -123,35 +132,38 @@ async def message_ids(connection: AsyncConnection, conversation_id: int) -> dict
     return {uid: id_ for uid, id_ in rows}  # noqa: C416 - dict() of rows is unknown to the type checker
 
 
-async def insert_messages(
-    connection: AsyncConnection, conversation: Conversation, copies: Mapping[str, MessageCopy]
-) -> dict[str, int]:
-    """Stores messages under the uids given, without their parents; their ids by their uids, rising in that order."""
-    rows = [_row(conversation, uid, copy) for uid, copy in copies.items()]
-    # The order is asked for since ids must rise along every branch.
-    statement = sa.insert(message_table).returning(_m.uid, _m.id, sort_by_parameter_order=True)
-    return {uid: id_ for uid, id_ in await connection.execute(statement, rows)}  # noqa: C416 - as above
+async def reserve_message_ids(connection: AsyncConnection, count: int) -> Sequence[int]:
+    """Ids that no other message has or will have, rising: known beforehand, so that a page and its parents go in by
+    one statement.
+    """
+    if connection.dialect.name == "postgresql":
+        return sorted((await connection.execute(_NEXT_IDS, {"count": count})).scalars())
+    last = (await connection.execute(_LAST_ID)).scalar() or 0  # nobody else writes while this transaction lasts
+    return range(last + 1, last + 1 + count)
 
 
-def _row(conversation: Conversation, uid: str, copy: MessageCopy) -> dict[str, Any]:
+_NEXT_IDS = sa.text("SELECT nextval(pg_get_serial_sequence('message', 'id')) FROM generate_series(1, :count)")
+_LAST_ID = sa.text("SELECT seq FROM sqlite_sequence WHERE name = 'message'")
+
+
+async def insert_messages(connection: AsyncConnection, conversation: Conversation, rows: Sequence[MessageRow]) -> None:
+    await connection.execute(sa.insert(message_table), [_values(conversation, row) for row in rows])
+
+
+def _values(conversation: Conversation, row: MessageRow) -> dict[str, Any]:
     return {
-        "uid": uid,
+        "id": row.id,
+        "uid": row.uid,
         "conversation_id": conversation.id,
         "user_id": conversation.user_id,
-        "role": copy.role,
-        "content": copy.content,
-        "status": _settled(copy.status),
-        "provider_meta": copy.provider_meta,
-        "usage": copy.usage,
-        "created_at": copy.created_at,
+        "parent_id": row.parent_id,
+        "role": row.copy.role,
+        "content": row.copy.content,
+        "status": _settled(row.copy.status),
+        "provider_meta": row.copy.provider_meta,
+        "usage": row.copy.usage,
+        "created_at": row.copy.created_at,
     }
-
-
-async def set_parents(connection: AsyncConnection, parents: Mapping[int, int]) -> None:
-    """The id of each message's parent by the message's own."""
-    statement = sa.update(message_table).where(_m.id == sa.bindparam("child")).values(parent_id=sa.bindparam("parent"))
-    if parents:
-        await connection.execute(statement, [{"child": child, "parent": parent} for child, parent in parents.items()])
 
 
 async def finish(
