@@ -24,6 +24,7 @@ from hearthside.accounts.session_secrets import SessionSecrets
 from hearthside.conversations.generations import GenerationPolicy, Generations
 from hearthside.conversations.service import Conversations
 from hearthside.dialects import conversations as conversations_dialect
+from hearthside.dialects import front
 from hearthside.dialects.edge import Edge, EdgePolicy
 from hearthside.dialects.errors import error_table
 from hearthside.dialects.services import Services
@@ -261,6 +262,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     conversations_dialect.install(app)
+    front.install(app)
     app.add_middleware(Edge, policy=EdgePolicy.from_settings(settings), errors=error_table(app), clock=SystemClock())
     return app
 
