@@ -1,6 +1,7 @@
 """The product as people run it: `hearthside serve` in a process of its own, and a client that speaks document 2."""
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import aiohttp
 
 BOOTSTRAP_TOKEN = "bootstrap-token-of-the-tests"
 PASSWORD = "correct horse battery"
+PR_SET_PDEATHSIG = 1  # from linux/prctl.h
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    """Runs in the child: the kernel kills it when the test run ends, however that ends (Linux; elsewhere it may stay)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class LiveServer:
@@ -60,7 +68,7 @@ class LiveServer:
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "hearthside", "serve", env=self._environment, stdout=log, stderr=log,
-            cwd=self.data_dir.parent,
+            cwd=self.data_dir.parent, preexec_fn=_die_with_parent,
         )  # fmt: skip
         log.close()
         await self._until_ready()
