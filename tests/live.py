@@ -34,7 +34,7 @@ def free_port() -> int:
 
 
 def _die_with_parent() -> None:
-    """Runs in the child: the kernel kills it when the test run ends, however that ends (Linux; elsewhere it may stay)."""
+    """Runs in the child: on Linux the kernel kills it when the test run ends, however that ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
