@@ -52,6 +52,7 @@ def test_bytes_of_an_event() -> None:
     assert encode("delta", b'{"a": 1}', 3) == b'id: 3\nevent: delta\ndata: {"a": 1}\n\n'
     assert encode(None, "x") == b"data: x\n\n"
     assert encode("e\nvil: x", "a\nb") == b"event: e vil: x\ndata: a\ndata: b\n\n"
+    assert encode(None, "a\r") == encode(None, "a\r\n") == b"data: a\ndata: \n\n"
     assert comment("hi\nthere") == b": hi there\n\n"
     assert parsed(comment("x")) == []
 

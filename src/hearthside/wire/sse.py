@@ -80,8 +80,7 @@ def encode(event: str | None, data: bytes | str, id: str | int | None = None) ->
         head += b"event: %s\n" % _one_line(event)
     if b"\n" not in raw and b"\r" not in raw:
         return b"%sdata: %s\n\n" % (head, raw)
-    # splitlines drops a final newline, which is a last, empty line here.
-    lines = (raw + b"\n").splitlines() if raw.endswith((b"\n", b"\r")) else raw.splitlines()
+    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     return head + b"".join(b"data: %s\n" % line for line in lines) + b"\n"
 
 
