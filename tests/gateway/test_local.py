@@ -10,8 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.engines import tiny_gguf
-from tests.engines.children import model_processes
 
 from hearthside import builtin
 from hearthside.engines.library import LocalLibrary
@@ -25,6 +23,8 @@ from hearthside.kit.clock import SystemClock
 from hearthside.kit.errors import Invalid, UpstreamFailed
 from hearthside.kit.outbound import Outbound
 from hearthside.providers.model import Endpoint, WireProtocol
+from tests.engines import tiny_gguf
+from tests.engines.children import model_processes
 
 ENDPOINT = Endpoint("local", "Local models", WireProtocol.LOCAL, "", None, trusted=True)
 # So long that an answer which nobody ends would take many seconds.
@@ -155,7 +155,7 @@ async def test_an_unknown_model_is_not_found(house: House) -> None:
 
 async def test_the_built_in_model_chats_and_keeps_its_schema(house: House) -> None:
     long_prompt = (Role.SYSTEM, "You are a very helpful assistant. " * 200)
-    assert "small built-in model" in await house.reply(asks("ember", long_prompt, (Role.USER, "Hello there")))
+    assert "Ember" in await house.reply(asks("ember", long_prompt, (Role.USER, "Who are you?")))
     schema = json.loads(builtin.ember().schemas["part"].read_text())
     part = asks("ember", (Role.SYSTEM, "part"), (Role.USER, "a box 80 x 60 x 40 mm"))
     parameters = json.loads(await house.reply(replace(part, json_schema=schema)))["parameters"]
