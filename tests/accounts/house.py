@@ -1,13 +1,18 @@
 """The accounts of one process as the tests use them: a clock that stands still, and a hasher that counts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.accounts.access_tokens import AccessTokens
 from hearthside.accounts.cache import ActorCache
+from hearthside.accounts.deletion import Deletion
 from hearthside.accounts.model import NewSession, Origin, User
 from hearthside.accounts.passwords import QuickHasher
 from hearthside.accounts.policy import AccountPolicy
 from hearthside.accounts.presence import Presence
+from hearthside.accounts.profiles import Profiles
 from hearthside.accounts.resolver import Credentials, Resolver
 from hearthside.accounts.service import Accounts
 from hearthside.accounts.session_secrets import SessionSecrets
@@ -20,6 +25,18 @@ from hearthside.settings import SignUp
 
 PASSWORD = "correct horse"
 HOME = Origin(address="192.0.2.7", user_agent="Firefox")
+
+
+@dataclass
+class Runner:
+    """Something that runs for people: whom it was told to stop for, in the transaction and after it."""
+
+    asked: list[int] = field(default_factory=list)
+    told: list[int] = field(default_factory=list)
+
+    async def stop_all(self, connection: AsyncConnection, user_id: int) -> Callable[[], None]:
+        self.asked.append(user_id)
+        return lambda: self.told.append(user_id)
 
 
 @dataclass
@@ -55,6 +72,10 @@ class House:
             cache=self.cache,
             presence=self.presence,
         )
+
+        self.profiles = Profiles(self.database, self.clock)
+        self.runner = Runner()
+        self.deletion = Deletion(self.database, self.clock, policy=self.policy, cache=self.cache, runners=[self.runner])
 
     async def user(self, name: str, *, admin: bool = False) -> User:
         role = Role.ADMIN if admin else Role.USER

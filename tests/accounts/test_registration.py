@@ -156,7 +156,7 @@ WRONG: list[dict[str, Any]] = [
     {"username": None, "email": "ada@example.org\x00"},
     {"username": None, "email": "\ud800@example.org"},
     {"username": None, "email": "\ufdfa" * 60 + "@example.org"},
-    {"display_name": "x" * 101},
+    {"display_name": "x" * 121},
     {"display_name": "two\nlines"},
     {"display_name": "\ud800"},
     {"password": "seven77"},

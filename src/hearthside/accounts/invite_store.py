@@ -21,7 +21,7 @@ invite = sa.Table(
     sa.Column("created_by", BigId, sa.ForeignKey("user_account.id", ondelete="SET NULL"), index=True),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
-    sa.Column("used_by", BigId, sa.ForeignKey("user_account.id", ondelete="SET NULL")),
+    sa.Column("used_by", BigId, sa.ForeignKey("user_account.id", ondelete="SET NULL"), index=True),
     sa.Column("used_at", Instant),
     sqlite_autoincrement=True,
 )

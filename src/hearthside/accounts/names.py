@@ -12,7 +12,8 @@ EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,255}")
 UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 EMAIL_CHARACTERS = 320
-DISPLAY_NAME_CHARACTERS = 100
+LABEL_CHARACTERS = 100
+DISPLAY_NAME_CHARACTERS = 120
 USER_AGENT_CHARACTERS = 300
 
 
@@ -31,12 +32,30 @@ def checked_email(email: str) -> str:
     return email
 
 
-def checked_label(text: str, field: str, *, limit: int = DISPLAY_NAME_CHARACTERS) -> str:
+def checked_label(text: str, field: str, *, limit: int = LABEL_CHARACTERS) -> str:
     """A short text on one line, without the blanks around it. Errors: Invalid."""
     text = text.strip()
     if not 0 < len(text) <= limit or not _encodable(text) or any(_is_control(character) for character in text):
         raise _invalid(field, f"1 to {limit} characters on one line")
     return text
+
+
+def checked_display_name(name: str, field: str = "display_name") -> str:
+    """What a person is called. Errors: Invalid."""
+    return checked_label(name, field, limit=DISPLAY_NAME_CHARACTERS)
+
+
+def checked_prose(text: str, field: str, *, limit: int) -> str:
+    """A text of any number of lines, or none, without the blanks around it. Errors: Invalid."""
+    text = text.strip()
+    if len(text) > limit or not is_storable(text):
+        raise _invalid(field, f"a text of at most {limit} characters")
+    return text
+
+
+def is_storable(text: str) -> bool:
+    """False where a database refuses the text: PostgreSQL takes no U+0000, and none takes half a surrogate pair."""
+    return "\0" not in text and _encodable(text)
 
 
 def compared(name: str) -> str:

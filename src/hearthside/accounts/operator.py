@@ -5,7 +5,7 @@ from hearthside.accounts.invites import Invites
 from hearthside.accounts.model import NOWHERE, Action, Invite, User
 from hearthside.accounts.names import compared
 from hearthside.accounts.passwords import PasswordHasher, checked_password
-from hearthside.accounts.registration import add_user, checked_profile
+from hearthside.accounts.registration import add_user, checked_newcomer
 from hearthside.accounts.users import Users
 from hearthside.kit.actor import Role
 from hearthside.kit.clock import Clock
@@ -25,11 +25,11 @@ class Operator:
 
     async def create_user(self, username: str, *, email: str | None, password: str, role: Role) -> User:
         """Whatever the sign-up policy says. Errors: Invalid, Conflict (username_exists, email_exists)."""
-        profile = checked_profile(username=username, email=email)
+        newcomer = checked_newcomer(username=username, email=email)
         password_hash = await self._hasher.hash(checked_password(password))
         now = self._clock.now()
         async with self._database.write() as connection:
-            user = await add_user(connection, profile, password_hash=password_hash, role=role, at=now)
+            user = await add_user(connection, newcomer, password_hash=password_hash, role=role, at=now)
             await audit_store.record(
                 connection,
                 Action.USER_CREATED,

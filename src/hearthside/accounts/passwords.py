@@ -33,6 +33,9 @@ def _nobody() -> str:
 # What the password of an unknown user is compared with, so that the answer takes as long as for a known one.
 NOBODYS_HASH = _nobody()
 
+# What stands in the place of the hash where another than this server keeps a password.
+KEPT_ELSEWHERE = ""
+
 
 def checked_password(password: str, field: str = "password") -> str:
     """Errors: Invalid, by length alone: rules about characters make passwords worse (NIST SP 800-63B §3.1.1.2)."""

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hearthside.accounts import audit_store, invite_store, store
 from hearthside.accounts.attempts import Attempts
 from hearthside.accounts.model import Action, NewSession, Origin, User, UserStatus
-from hearthside.accounts.names import checked_email, checked_label, checked_username, compared
+from hearthside.accounts.names import checked_display_name, checked_email, checked_username, compared
 from hearthside.accounts.passwords import PasswordHasher, checked_password
 from hearthside.accounts.policy import AccountPolicy
 from hearthside.accounts.sessions import Sessions
@@ -23,7 +23,7 @@ BOOTSTRAP_PREFIX = "hsb_"
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Newcomer:
     """What is known of a new user, already checked."""
 
     username: str | None
@@ -31,29 +31,29 @@ class Profile:
     display_name: str | None
 
 
-def checked_profile(*, username: str | None, email: str | None, display_name: str | None = None) -> Profile:
+def checked_newcomer(*, username: str | None, email: str | None, display_name: str | None = None) -> Newcomer:
     """Errors: Invalid. At least one of user name and e-mail address is needed to sign in with."""
     if not username and not email:
         raise Invalid("A user name or an e-mail address is needed.")
-    return Profile(
+    return Newcomer(
         username=checked_username(username) if username else None,
         email=checked_email(email) if email else None,
-        display_name=checked_label(display_name, "display_name") if display_name else None,
+        display_name=checked_display_name(display_name) if display_name else None,
     )
 
 
 async def add_user(
-    connection: AsyncConnection, profile: Profile, *, password_hash: str, role: Role, at: datetime
+    connection: AsyncConnection, newcomer: Newcomer, *, password_hash: str, role: Role, at: datetime
 ) -> User:
     """Errors: Conflict (username_exists, email_exists)."""
-    username_key = compared(profile.username) if profile.username else None
+    username_key = compared(newcomer.username) if newcomer.username else None
     values = {
         "uid": new_uid(),
-        "username": profile.username,
+        "username": newcomer.username,
         "username_key": username_key,
-        "email": profile.email,
-        "email_key": compared(profile.email) if profile.email else None,
-        "display_name": profile.display_name,
+        "email": newcomer.email,
+        "email_key": compared(newcomer.email) if newcomer.email else None,
+        "display_name": newcomer.display_name,
         "password_hash": password_hash,
         "role": role,
         "status": UserStatus.ACTIVE,
@@ -79,7 +79,7 @@ class Registration:
         self._attempts = attempts
         self._policy = policy
 
-    async def sign_up(self, profile: Profile, password: str, *, invite_code: str | None, origin: Origin) -> User:
+    async def sign_up(self, newcomer: Newcomer, password: str, *, invite_code: str | None, origin: Origin) -> User:
         self._check_policy(invite_code)
         await self._attempts.check_address("sign-up", origin)
         checked_password(password)
@@ -90,7 +90,7 @@ class Registration:
         async with self._database.write() as connection:
             # The invite comes first: without one nobody learns which names are taken.
             invite_id = await self._claim(connection, invite_code, now=now) if invite_code else None
-            user = await add_user(connection, profile, password_hash=password_hash, role=Role.USER, at=now)
+            user = await add_user(connection, newcomer, password_hash=password_hash, role=Role.USER, at=now)
             if invite_id is not None:
                 await invite_store.set_invite_user(connection, invite_id, user.id)
             await audit_store.record(connection, Action.SIGN_UP, at=now, by=user.id, origin=origin, target=user.uid)
@@ -152,7 +152,7 @@ class Bootstrap:
                 return None
             return token if await invite_store.add_bootstrap(connection, digest(token), at=now) else None
 
-    async def use(self, token: str, profile: Profile, password: str, *, origin: Origin) -> NewSession:
+    async def use(self, token: str, newcomer: Newcomer, password: str, *, origin: Origin) -> NewSession:
         await self._attempts.check_address("bootstrap", origin)
         async with self._database.read() as connection:
             if await store.admin_exists(connection):
@@ -167,7 +167,7 @@ class Bootstrap:
                 raise _disabled()
             if not claimed:
                 raise Forbidden("The bootstrap token is wrong.", code="invalid_bootstrap_token")
-            user = await add_user(connection, profile, password_hash=password_hash, role=Role.ADMIN, at=now)
+            user = await add_user(connection, newcomer, password_hash=password_hash, role=Role.ADMIN, at=now)
             await audit_store.record(connection, Action.BOOTSTRAP, at=now, by=user.id, origin=origin, target=user.uid)
             return await self._sessions.start_in(connection, user, origin)
 

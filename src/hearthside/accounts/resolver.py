@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from hearthside.accounts import session_store, token_store
-from hearthside.accounts.access_tokens import AccessTokens
+from hearthside.accounts.access_tokens import AccessClaims, AccessTokens
 from hearthside.accounts.api_tokens import PREFIX
 from hearthside.accounts.cache import LIFE_SECONDS, ActorCache
 from hearthside.accounts.model import UserStatus
@@ -30,6 +31,20 @@ class Credentials:
     api_key: str | None = None
 
 
+class TokenReader(Protocol):
+    """Whoever knows whose access tokens are: the identity provider."""
+
+    async def claims(self, access_token: str) -> AccessClaims: ...
+
+
+class _OwnTokens:
+    def __init__(self, signer: AccessTokens) -> None:
+        self._signer = signer
+
+    async def claims(self, access_token: str) -> AccessClaims:
+        return self._signer.read(access_token)
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """An actor, and the moment at which the credential ends by itself."""
@@ -39,6 +54,8 @@ class _Found:
 
 
 class Resolver:
+    """`tokens` None: only this server's own access tokens are taken."""
+
     def __init__(
         self,
         database: Database,
@@ -49,10 +66,11 @@ class Resolver:
         policy: AccountPolicy,
         cache: ActorCache,
         presence: Presence,
+        tokens: TokenReader | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._signer = signer
+        self._tokens = tokens or _OwnTokens(signer)
         self._secrets = secrets
         self._policy = policy
         self._cache = cache
@@ -101,7 +119,7 @@ class Resolver:
         return self._session_actor(holder, CredentialKind.SESSION)
 
     async def _by_access_token(self, token: str) -> _Found:
-        claims = self._signer.read(token)
+        claims = await self._tokens.claims(token)
         async with self._database.read() as connection:
             holder = await session_store.holder_by_uid(connection, claims.session_uid)
         if holder is not None and holder.user_uid != claims.user_uid:

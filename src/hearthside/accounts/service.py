@@ -1,10 +1,13 @@
 """Accounts: the face of the slice. Each act is done by the file that owns its noun."""
 
+from collections.abc import Callable
+
 from hearthside.accounts import audit_store
 from hearthside.accounts.access_tokens import AccessTokens
 from hearthside.accounts.api_tokens import ApiTokens
 from hearthside.accounts.attempts import Attempts
 from hearthside.accounts.cache import ActorCache
+from hearthside.accounts.identity import IdentityProvider, LocalIdentity
 from hearthside.accounts.invites import Invites
 from hearthside.accounts.model import (
     NOWHERE,
@@ -14,6 +17,7 @@ from hearthside.accounts.model import (
     NewSession,
     Origin,
     Session,
+    SignedUp,
     TokenPair,
     User,
     UserStatus,
@@ -21,7 +25,7 @@ from hearthside.accounts.model import (
 from hearthside.accounts.operator import Operator
 from hearthside.accounts.passwords import PasswordHasher
 from hearthside.accounts.policy import AccountPolicy
-from hearthside.accounts.registration import Bootstrap, Registration, checked_profile
+from hearthside.accounts.registration import Bootstrap, Registration, checked_newcomer
 from hearthside.accounts.session_secrets import SessionSecrets
 from hearthside.accounts.sessions import Sessions
 from hearthside.accounts.sign_in import SignIn, TokenPairs
@@ -29,6 +33,7 @@ from hearthside.accounts.users import Users
 from hearthside.kit.actor import Actor, Role, Scope
 from hearthside.kit.clock import Clock
 from hearthside.kit.db import Database
+from hearthside.kit.errors import Forbidden
 from hearthside.kit.limits import RateLimiter
 
 __all__ = ["AccountPolicy", "Accounts", "Origin"]
@@ -39,8 +44,8 @@ LARGEST_AUDIT_PAGE = 200
 class Accounts:
     """People and what they sign in with.
 
-    `cache` is the resolver's: what changes somebody's rights clears it. Every error is one of kit/errors.py; the codes
-    are named where the act is done.
+    `identity` puts another keeper of passwords in front of this server. `cache` is the resolver's: what changes
+    somebody's rights clears it. Every error is one of kit/errors.py; the codes are named where the act is done.
     """
 
     def __init__(
@@ -54,15 +59,24 @@ class Accounts:
         policy: AccountPolicy,
         limiter: RateLimiter,
         cache: ActorCache,
+        identity: Callable[[LocalIdentity], IdentityProvider] = lambda local: local,
     ) -> None:
         attempts = Attempts(limiter, policy)
         self._database = database
         self._sessions = Sessions(database, clock, secrets=secrets, policy=policy, cache=cache)
-        self._sign_in = SignIn(database, clock, hasher=hasher, attempts=attempts, sessions=self._sessions)
-        self._pairs = TokenPairs(
-            database, clock, sign_in=self._sign_in, signer=signer, secrets=secrets, policy=policy, cache=cache
+        sign_in = SignIn(database, clock, hasher=hasher, attempts=attempts, sessions=self._sessions)
+        pairs = TokenPairs(database, clock, sign_in=sign_in, signer=signer, secrets=secrets, policy=policy, cache=cache)
+        registration = Registration(database, clock, hasher=hasher, attempts=attempts, policy=policy)
+        self.identity = identity(
+            LocalIdentity(
+                attempts=attempts,
+                registration=registration,
+                password=sign_in,
+                pairs=pairs,
+                sessions=self._sessions,
+                signer=signer,
+            )
         )
-        self._registration = Registration(database, clock, hasher=hasher, attempts=attempts, policy=policy)
         self._bootstrap = Bootstrap(
             database, clock, hasher=hasher, attempts=attempts, sessions=self._sessions, policy=policy
         )
@@ -88,24 +102,58 @@ class Accounts:
         Errors: Forbidden (sign_up_closed), Invalid (invalid_invite, validation_error), Conflict (username_exists,
         email_exists), RateLimited.
         """
-        profile = checked_profile(username=username, email=email, display_name=display_name)
-        return await self._registration.sign_up(profile, password, invite_code=invite_code, origin=origin)
+        newcomer = checked_newcomer(username=username, email=email, display_name=display_name)
+        registered = await self.identity.sign_up(newcomer, password, invite_code=invite_code, origin=origin)
+        return registered.user
+
+    async def sign_up_for_session(
+        self,
+        *,
+        username: str | None,
+        email: str | None,
+        password: str,
+        invite_code: str | None = None,
+        display_name: str | None = None,
+        origin: Origin,
+    ) -> NewSession:
+        """A new user and a session for their browser. Errors: as sign_up, and Forbidden (email_not_confirmed)."""
+        newcomer = checked_newcomer(username=username, email=email, display_name=display_name)
+        registered = await self.identity.sign_up(newcomer, password, invite_code=invite_code, origin=origin)
+        if not registered.is_confirmed:
+            raise Forbidden(
+                "The account is made. Answer the letter to your e-mail address, then sign in.",
+                code="email_not_confirmed",
+            )
+        return await self._sessions.start(registered.user, origin)
+
+    async def sign_up_for_tokens(
+        self,
+        *,
+        email: str,
+        password: str,
+        full_name: str | None = None,
+        invite_code: str | None = None,
+        origin: Origin,
+    ) -> SignedUp:
+        """A new user and their first tokens (None where they have to confirm their address). Errors: as sign_up."""
+        newcomer = checked_newcomer(username=None, email=email, display_name=full_name)
+        return await self.identity.sign_up_for_tokens(newcomer, password, invite_code=invite_code, origin=origin)
 
     async def sign_in(self, login: str, password: str, *, origin: Origin) -> NewSession:
         """A session for a browser; `login` is a user name or an e-mail address.
 
         Errors: Unauthenticated (invalid_credentials; user_inactive only after a right password), RateLimited.
         """
-        return await self._sign_in.session(login, password, origin)
+        return await self.identity.sign_in(login, password, origin)
 
     async def start_session(self, user: User, *, origin: Origin) -> NewSession:
         return await self._sessions.start(user, origin)
 
     async def issue_tokens(self, login: str, password: str, *, origin: Origin) -> TokenPair:
-        return await self._pairs.issue(login, password, origin)
+        return await self.identity.issue_tokens(login, password, origin)
 
     async def refresh(self, refresh_token: str, *, origin: Origin) -> TokenPair:
-        return await self._pairs.refresh(refresh_token, origin)
+        return await self.identity.refresh(refresh_token, origin)
 
     async def prepare_bootstrap(self) -> str | None:
         """Called at every start: the bootstrap token to be shown, at the first start only."""
@@ -113,8 +161,8 @@ class Accounts:
 
     async def bootstrap(self, token: str, *, username: str, password: str, origin: Origin) -> NewSession:
         """Makes the first admin. Errors: Forbidden (bootstrap_disabled, invalid_bootstrap_token), as sign_up."""
-        profile = checked_profile(username=username, email=None)
-        return await self._bootstrap.use(token, profile, password, origin=origin)
+        newcomer = checked_newcomer(username=username, email=None)
+        return await self._bootstrap.use(token, newcomer, password, origin=origin)
 
     # Oneself
 
@@ -128,7 +176,7 @@ class Accounts:
         return await self._sessions.csrf_token(actor)
 
     async def sign_out(self, actor: Actor, *, origin: Origin = NOWHERE) -> int:
-        return await self._sessions.sign_out(actor, origin)
+        return await self.identity.sign_out(actor, origin)
 
     async def sessions(self, actor: Actor) -> list[Session]:
         return await self._sessions.list(actor)

@@ -1,12 +1,23 @@
 """Sessions: begun by a sign-in, listed as devices, ended one by one."""
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.accounts import audit_store, session_store, store, token_store
 from hearthside.accounts.cache import ActorCache
-from hearthside.accounts.model import NOWHERE, Action, NewSession, Origin, Session, User, UserStatus
+from hearthside.accounts.deletion import cancel_in
+from hearthside.accounts.model import (
+    NOWHERE,
+    AccountStatus,
+    Action,
+    NewSession,
+    Origin,
+    Session,
+    User,
+    UserStatus,
+)
 from hearthside.accounts.names import cut_user_agent, is_uid
 from hearthside.accounts.policy import AccountPolicy
 from hearthside.accounts.session_secrets import SessionSecrets
@@ -17,6 +28,15 @@ from hearthside.kit.db import Database
 from hearthside.kit.errors import Invalid, NotFound, Unauthenticated
 from hearthside.kit.ids import digest, new_secret, new_uid
 from hearthside.kit.limits import address_key
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session just made, and its user as of now."""
+
+    session: Session
+    user: User
+    account_status: AccountStatus
 
 
 class Sessions:
@@ -40,8 +60,14 @@ class Sessions:
         """A session with a cookie, in the caller's transaction."""
         cookie = new_secret()
         cookie_hash = digest(cookie)
-        session, user = await self.open(connection, user, origin, cookie_hash=cookie_hash, password_hash=password_hash)
-        return NewSession(session, user, cookie=cookie, csrf_token=self._secrets.csrf_token(cookie_hash))
+        opened = await self.open(connection, user, origin, cookie_hash=cookie_hash, password_hash=password_hash)
+        return NewSession(
+            opened.session,
+            opened.user,
+            cookie=cookie,
+            csrf_token=self._secrets.csrf_token(cookie_hash),
+            account_status=opened.account_status,
+        )
 
     async def open(
         self,
@@ -51,25 +77,32 @@ class Sessions:
         *,
         cookie_hash: str | None,
         password_hash: str | None = None,
-    ) -> tuple[Session, User]:
-        """The session and the user as of now. `password_hash` is the one that was verified, where one was."""
+        uid: str | None = None,
+        began_at: datetime | None = None,
+    ) -> Opened:
+        """Every way of signing in ends here. `password_hash` is the one that was verified, where one was; `uid` and
+        `began_at` are those of a session that was begun elsewhere.
+
+        A deletion of the account that is pending is cancelled.
+        """
         now = self._clock.now()
         if not await store.record_login(connection, user.id, at=now, hashed=password_hash):
             raise Unauthenticated("This account has changed just now. Sign in again.", code="user_inactive")
+        canceled = await cancel_in(connection, user.id, user.uid, clock=self._clock, origin=origin)
         await session_store.remove_dead_sessions(connection, user.id, before=now - self._policy.session_life)
-        values = self._new_row(user, origin, now=now) | {"token_hash": cookie_hash}
+        row = self._new_row(user, origin, now=now, began_at=began_at or now)
+        values = row | {"uid": uid or new_uid(), "token_hash": cookie_hash}
         session = await session_store.add_session(connection, values)
         await audit_store.record(connection, Action.SIGN_IN, at=now, by=user.id, origin=origin, target=user.uid)
         current = await store.user_by_id(connection, user.id)
-        return session, current or user
+        return Opened(session, current or user, AccountStatus(canceled=canceled))
 
-    def _new_row(self, user: User, origin: Origin, *, now: datetime) -> dict[str, object]:
+    def _new_row(self, user: User, origin: Origin, *, now: datetime, began_at: datetime) -> dict[str, object]:
         return {
-            "uid": new_uid(),
             "user_id": user.id,
-            "created_at": now,
+            "created_at": began_at,
             "last_seen_at": now,
-            "expires_at": now + self._policy.session_life,
+            "expires_at": began_at + self._policy.session_life,
             "user_agent": cut_user_agent(origin.user_agent),
             "address": origin.address[:64],
             "network": address_key(origin.address)[:64],

@@ -9,13 +9,13 @@ from hearthside.accounts import audit_store, session_store, store
 from hearthside.accounts.access_tokens import AccessTokens
 from hearthside.accounts.attempts import Attempts
 from hearthside.accounts.cache import ActorCache
-from hearthside.accounts.model import Action, NewSession, Origin, Session, TokenPair, User, UserStatus
+from hearthside.accounts.model import AccountStatus, Action, NewSession, Origin, Session, TokenPair, User, UserStatus
 from hearthside.accounts.names import compared, is_login
 from hearthside.accounts.passwords import NOBODYS_HASH, PasswordHasher
 from hearthside.accounts.policy import AccountPolicy
 from hearthside.accounts.session_secrets import REFRESH_PREFIX, SessionSecrets
 from hearthside.accounts.session_store import StoredRefresh
-from hearthside.accounts.sessions import Sessions, check_alive, inactive
+from hearthside.accounts.sessions import Opened, Sessions, check_alive, inactive
 from hearthside.kit.clock import Clock
 from hearthside.kit.db import Database
 from hearthside.kit.errors import Unauthenticated
@@ -34,6 +34,17 @@ class _Proven:
     password_hash: str
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Whom a login may mean. `password_hash` is NOBODYS_HASH where there is no such user, and KEPT_ELSEWHERE where
+    another keeps the password."""
+
+    login_key: str
+    user: User | None
+    password_hash: str
+    is_known_address: bool
+
+
 class SignIn:
     def __init__(
         self, database: Database, clock: Clock, *, hasher: PasswordHasher, attempts: Attempts, sessions: Sessions
@@ -49,42 +60,51 @@ class SignIn:
         async with self._database.write() as connection:
             return await self._sessions.start_in(connection, proven.user, origin, password_hash=proven.password_hash)
 
-    async def family(self, login: str, password: str, origin: Origin) -> tuple[str, Session, User]:
+    async def family(self, login: str, password: str, origin: Origin) -> tuple[str, Opened]:
         """A session without a cookie and the first refresh token of its family."""
         proven = await self._prove(login, password, origin)
+        return await self.start_family(proven.user, origin, password_hash=proven.password_hash)
+
+    async def start_family(self, user: User, origin: Origin, *, password_hash: str | None = None) -> tuple[str, Opened]:
+        """The same for somebody who has just proved who they are."""
         token = new_secret(REFRESH_PREFIX)
         async with self._database.write() as connection:
-            session, user = await self._sessions.open(
-                connection, proven.user, origin, cookie_hash=None, password_hash=proven.password_hash
-            )
-            await session_store.add_refresh_token(connection, session.id, digest(token), at=self._clock.now())
-        return token, session, user
+            opened = await self._sessions.open(connection, user, origin, cookie_hash=None, password_hash=password_hash)
+            await session_store.add_refresh_token(connection, opened.session.id, digest(token), at=self._clock.now())
+        return token, opened
 
     async def _prove(self, login: str, password: str, origin: Origin) -> _Proven:
         """Errors: Unauthenticated (invalid_credentials, alike for a wrong password and an unknown user; user_inactive
         only to somebody who knows the password), RateLimited.
         """
-        await self._attempts.check_address("sign-in", origin)
-        login_key = compared(login) if is_login(login) else ""
-        user, hashed, known_address = await self._find(login_key, origin)
-        await self._attempts.check_account(login_key, origin, known_address=known_address)
-        right = await self._hasher.verify(password, hashed)
+        candidate = await self.attempt(login, origin)
+        user, password_hash = candidate.user, candidate.password_hash or NOBODYS_HASH
+        right = await self._hasher.verify(password, password_hash)
         if user is None or not right:
-            await self._record_failure(user, origin)
+            await self.record_failure(user, origin)
             raise Unauthenticated("The user name or the password is wrong.", code="invalid_credentials")
         if user.status is not UserStatus.ACTIVE:
             raise inactive()
-        return _Proven(user, hashed)
+        return _Proven(user, password_hash)
 
-    async def _find(self, login_key: str, origin: Origin) -> tuple[User | None, str, bool]:
+    async def attempt(self, login: str, origin: Origin) -> Candidate:
+        """Whom the login means; every try of a password begins here. Errors: RateLimited."""
+        await self._attempts.check_address("sign-in", origin)
+        candidate = await self.find(login, origin)
+        known = candidate.is_known_address
+        await self._attempts.check_account(candidate.login_key, origin, known_address=known)
+        return candidate
+
+    async def find(self, login: str, origin: Origin) -> Candidate:
         """The same queries whether there is such a user or not."""
+        login_key = compared(login) if is_login(login) else ""
         async with self._database.read() as connection:
             user, hashed = await store.user_and_hash(connection, login_key) or (None, NOBODYS_HASH)
             network = address_key(origin.address)
             known = await session_store.network_is_known(connection, user.id if user else 0, network)
-        return user, hashed, known
+        return Candidate(login_key, user, hashed, is_known_address=known)
 
-    async def _record_failure(self, user: User | None, origin: Origin) -> None:
+    async def record_failure(self, user: User | None, origin: Origin) -> None:
         """Without what was typed for an unknown user: people type passwords into the wrong field."""
         async with self._database.write(durable=False) as connection:
             await audit_store.record(
@@ -120,8 +140,13 @@ class TokenPairs:
         self._cache = cache
 
     async def issue(self, login: str, password: str, origin: Origin) -> TokenPair:
-        refresh_token, session, user = await self._sign_in.family(login, password, origin)
-        return self._pair(refresh_token, session, user)
+        refresh_token, opened = await self._sign_in.family(login, password, origin)
+        return self._pair(refresh_token, opened)
+
+    async def start(self, user: User, origin: Origin) -> TokenPair:
+        """For somebody who has just proved who they are."""
+        refresh_token, opened = await self._sign_in.start_family(user, origin)
+        return self._pair(refresh_token, opened)
 
     async def refresh(self, refresh_token: str, origin: Origin) -> TokenPair:
         """Exchanges a refresh token for its one child.
@@ -145,7 +170,7 @@ class TokenPairs:
                 "This refresh token was used before, so its sign-in has been ended. Sign in again.",
                 code="session_expired",
             )
-        return self._pair(child, session, user)
+        return self._pair(child, Opened(session, user, AccountStatus()))
 
     async def _alive(self, connection: AsyncConnection, stored: StoredRefresh) -> tuple[Session, User]:
         holder = await session_store.holder_by_id(connection, stored.session_id)
@@ -174,8 +199,16 @@ class TokenPairs:
             connection, Action.REFRESH_REUSED, at=now, by=user.id, origin=origin, target=session.uid
         )
 
-    def _pair(self, refresh_token: str, session: Session, user: User) -> TokenPair:
+    def _pair(self, refresh_token: str, opened: Opened) -> TokenPair:
+        session, user = opened.session, opened.user
         access_token, seconds = self._signer.issue(
             user_uid=user.uid, session_uid=session.uid, session_ends_at=session.expires_at
         )
-        return TokenPair(access_token, refresh_token, expires_in_seconds=seconds, session=session, user=user)
+        return TokenPair(
+            access_token,
+            refresh_token,
+            expires_in_seconds=seconds,
+            session=session,
+            user=user,
+            account_status=opened.account_status,
+        )

@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hearthside.accounts.model import User, UserStatus
+from hearthside.accounts.model import DeletionState, User, UserStatus
 from hearthside.kit.actor import Role
 from hearthside.kit.db import BigId, Instant, metadata
 
@@ -22,17 +23,23 @@ user_account = sa.Table(
     sa.Column("username_key", sa.String(40), unique=True),
     sa.Column("email", sa.String(320)),
     sa.Column("email_key", sa.String(320), unique=True),
-    sa.Column("display_name", sa.String(100)),
+    sa.Column("display_name", sa.String(120)),
     sa.Column("password_hash", sa.String(255), nullable=False),
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("status", sa.String(20), nullable=False),
     sa.Column("created_at", Instant, nullable=False),
     sa.Column("last_login_at", Instant),
+    sa.Column("deletion_requested_at", Instant),
+    sa.Column("deletion_scheduled_for", Instant),
     sqlite_autoincrement=True,
 )
+_GOES = user_account.c.deletion_scheduled_for.is_not(None)
+sa.Index("ix_user_account_deletion", user_account.c.deletion_scheduled_for, sqlite_where=_GOES, postgresql_where=_GOES)
 
 # The hash stays out of what other code sees.
 _SEEN = [column for column in user_account.c if column.name not in {"username_key", "email_key", "password_hash"}]
+# An account that is being erased is gone for whoever asks; only the purge still sees its row.
+_EXISTS = user_account.c.status.not_in([UserStatus.ERASING, UserStatus.ERASED])
 
 
 def insert_or_nothing(connection: AsyncConnection, table: sa.Table) -> Any:
@@ -50,12 +57,26 @@ async def add_user(connection: AsyncConnection, values: Mapping[str, Any]) -> Us
 
 
 async def user_by_id(connection: AsyncConnection, user_id: int) -> User | None:
-    row = (await connection.execute(sa.select(*_SEEN).where(user_account.c.id == user_id))).one_or_none()
+    row = (await connection.execute(sa.select(*_SEEN).where(user_account.c.id == user_id, _EXISTS))).one_or_none()
+    return _user(row) if row else None
+
+
+async def user_by_uid(connection: AsyncConnection, uid: str) -> User | None:
+    row = (await connection.execute(sa.select(*_SEEN).where(user_account.c.uid == uid, _EXISTS))).one_or_none()
+    return _user(row) if row else None
+
+
+async def lock_user(connection: AsyncConnection, user_id: int) -> User | None:
+    """The user, who does not change before this transaction ends (SQLite has one writer at a time anyway)."""
+    query = sa.select(*_SEEN).where(user_account.c.id == user_id, _EXISTS).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
     return _user(row) if row else None
 
 
 async def all_users(connection: AsyncConnection) -> list[User]:
-    return [_user(row) for row in await connection.execute(sa.select(*_SEEN).order_by(user_account.c.id))]
+    return [
+        _user(row) for row in await connection.execute(sa.select(*_SEEN).where(_EXISTS).order_by(user_account.c.id))
+    ]
 
 
 async def username_taken(connection: AsyncConnection, username_key: str | None) -> bool:
@@ -67,7 +88,8 @@ async def user_and_hash(connection: AsyncConnection, login_key: str) -> tuple[Us
     """The user of a user name or an e-mail address (as compared) and the hash of their password."""
     # A user name holds no @, so at most one of the two can match.
     matches = sa.or_(user_account.c.username_key == login_key, user_account.c.email_key == login_key)
-    row = (await connection.execute(sa.select(*_SEEN, user_account.c.password_hash).where(matches))).one_or_none()
+    query = sa.select(*_SEEN, user_account.c.password_hash).where(matches, _EXISTS)
+    row = (await connection.execute(query)).one_or_none()
     return (_user(row), row.password_hash) if row else None
 
 
@@ -82,17 +104,27 @@ async def admin_exists(connection: AsyncConnection) -> bool:
 
 
 async def lock_active_admins(connection: AsyncConnection) -> set[int]:
-    """The ids of all active admins, none of whom can change before this transaction ends.
+    """The ids of all active admins who stay, none of whom can change before this transaction ends.
 
     Two admins who demote each other at the same moment must not both succeed. SQLite has one writer at a time anyway.
     """
-    chosen = (user_account.c.role == Role.ADMIN) & (user_account.c.status == UserStatus.ACTIVE)
+    chosen = (user_account.c.role == Role.ADMIN) & (user_account.c.status == UserStatus.ACTIVE) & ~_GOES
     query = sa.select(user_account.c.id).where(chosen).order_by(user_account.c.id).with_for_update()
     return set((await connection.execute(query)).scalars())
 
 
 async def set_rights(connection: AsyncConnection, user_id: int, *, role: Role, status: UserStatus) -> None:
     await _update(connection, user_id, role=role, status=status)
+
+
+async def set_names(connection: AsyncConnection, user_id: int, names: Mapping[str, str | None]) -> bool:
+    """Sets the columns `username`, `username_key`, `display_name`, as given; False where the user name is taken."""
+    try:
+        async with connection.begin_nested():
+            await _update(connection, user_id, **names)
+    except IntegrityError:
+        return False
+    return True
 
 
 async def set_password_hash(connection: AsyncConnection, user_id: int, hashed: str) -> None:
@@ -126,4 +158,12 @@ def _user(row: sa.Row[Any]) -> User:
         status=UserStatus(row.status),
         created_at=row.created_at,
         last_login_at=row.last_login_at,
+        deletion=deletion_state(row),
     )
+
+
+def deletion_state(row: sa.Row[*tuple[Any, ...]]) -> DeletionState | None:
+    """Of a row with both columns; they are set and cleared together."""
+    if row.deletion_requested_at is None or row.deletion_scheduled_for is None:
+        return None
+    return DeletionState(requested_at=row.deletion_requested_at, scheduled_for=row.deletion_scheduled_for)

@@ -9,7 +9,7 @@ from hearthside.accounts import audit_store, invite_store, session_store, store,
 from hearthside.accounts.attempts import Attempts
 from hearthside.accounts.cache import ActorCache
 from hearthside.accounts.model import NOWHERE, Action, Origin, User, UserStatus
-from hearthside.accounts.passwords import NOBODYS_HASH, PasswordHasher, checked_password
+from hearthside.accounts.passwords import KEPT_ELSEWHERE, NOBODYS_HASH, PasswordHasher, checked_password
 from hearthside.kit.actor import Actor, CredentialKind, Role, Scope
 from hearthside.kit.clock import Clock
 from hearthside.kit.db import Database
@@ -87,12 +87,14 @@ class Users:
         )
 
     async def change_password(self, actor: Actor, *, current: str, new: str, origin: Origin = NOWHERE) -> None:
-        """Ends the user's other sessions. Errors: Forbidden (wrong_password), Invalid, RateLimited."""
+        """Ends the user's other sessions. Errors: Forbidden (wrong_password, password_elsewhere), Invalid, …"""
         actor.require(Scope.WRITE)
         checked_password(new, "new_password")
         await self._attempts.check_user("password", actor.user_id)
         async with self._database.read() as connection:
             known = await store.password_hash(connection, actor.user_id)
+        if known == KEPT_ELSEWHERE:
+            raise Forbidden("Supabase keeps your password. Change it there.", code="password_elsewhere")
         if not await self._hasher.verify(current, known or NOBODYS_HASH):
             raise Forbidden("The current password is wrong.", code="wrong_password")
         # Of a token, all sessions are others.
