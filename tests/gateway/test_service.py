@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 import pytest
-from tests.gateway.samples import HELLO
 
 from hearthside.gateway.failures import ServerFault
 from hearthside.gateway.model import Event, Finished, FinishReason, ModelInfo, Request, TextDelta, Usage
@@ -13,13 +12,14 @@ from hearthside.gateway.providers.scripted import Gate, ScriptedProvider, says
 from hearthside.gateway.service import Gateway
 from hearthside.kit.clock import ManualClock
 from hearthside.kit.errors import HearthsideError, Invalid, RateLimited, Unavailable, UpstreamFailed
-from hearthside.providers.model import Endpoint, WireProtocol
+from hearthside.providers.model import BoundKey, Endpoint, WireProtocol
+from tests.gateway.samples import HELLO
 
 ENDPOINT = Endpoint("acme", "Acme", WireProtocol.OPENAI, "https://acme.example/v1", None, trusted=False)
 
 
 class OneEndpoint:
-    async def endpoint(self, user_id: int, provider_id: str) -> Endpoint:
+    async def endpoint(self, user_id: int, provider_id: str, *, key: BoundKey | None = None) -> Endpoint:
         if (user_id, provider_id) != (7, "acme"):
             raise Invalid("no such provider", code="provider_not_found")
         return ENDPOINT

@@ -9,7 +9,6 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.faulty_database import FaultyDatabase
 
 from hearthside.kit.clock import ManualClock
 from hearthside.kit.db import Database
@@ -18,6 +17,7 @@ from hearthside.kit.event_writer import MAX_WAITING_CHARACTERS
 from hearthside.kit.events import EventLog, LoggedEvent, StreamLostError, StreamWriter
 from hearthside.kit.ids import new_uid
 from hearthside.kit.wakeups import LocalWakeups
+from tests.faulty_database import FaultyDatabase
 
 END = [("done", {"status": "ok"})]
 

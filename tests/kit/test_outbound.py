@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.scripted_http import HANG, RESET, answer, begun, chunk, scripted_http
 
 from hearthside.kit.addresses import AddressRefused
 from hearthside.kit.outbound import Cut, Outbound, TimedOut, Timeouts, Unreachable, Unreadable
+from tests.scripted_http import HANG, RESET, answer, begun, chunk, scripted_http
 
 SHORT = Timeouts(connect=0.5, first_byte=0.05, idle=0.05)
 

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
 
 from hearthside.kit.clock import ManualClock
 from hearthside.kit.db import Database
-from hearthside.kit.errors import Invalid
+from hearthside.kit.errors import Invalid, NotFound
 from hearthside.kit.secret import Secret
 from hearthside.providers.changes import ProviderChange
 from hearthside.providers.keys import ProviderKeys
@@ -173,8 +174,21 @@ async def test_a_key_is_bound_to_its_place(
 
 async def test_a_known_provider_moved_away_loses_its_key(directory: ProviderDirectory) -> None:
     await directory.configure(ANNA, "groq", api_key=KEY)
-    await directory.configure(ANNA, "groq", api_key=None, base_url="https://evil.example/v1")
+    await directory.update(ANNA, "groq", ProviderChange(base_url="https://evil.example/v1"))
     assert "groq" not in await ids(directory, ANNA)
+
+
+async def test_a_provider_that_needs_a_key_is_not_activated_without_one(
+    directory: ProviderDirectory, database: Database
+) -> None:
+    with pytest.raises(Invalid, match="Groq needs an API key"):
+        await directory.configure(ANNA, "groq", api_key=None)
+    assert await directory.configs(ANNA) == []
+    await directory.configure(ANNA, "groq", api_key=KEY)
+    sealed_before = await sealed(database, ANNA, "groq")
+    with pytest.raises(Invalid, match="Groq needs an API key"):
+        await directory.configure(ANNA, "groq", api_key=None, base_url="https://evil.example/v1")
+    assert await sealed(database, ANNA, "groq") == sealed_before
 
 
 async def test_a_key_that_comes_with_the_new_place_is_kept(directory: ProviderDirectory) -> None:
@@ -206,20 +220,54 @@ async def test_what_a_change_does_not_name_stays(directory: ProviderDirectory) -
     assert after.metadata == {"a": [1]}
 
 
-async def test_deactivated_is_unused_until_it_is_activated_again(directory: ProviderDirectory) -> None:
+async def test_switched_off_is_unused_until_it_is_switched_on_again(directory: ProviderDirectory) -> None:
     await directory.configure(ANNA, "openai", api_key=KEY)
-    await directory.deactivate(ANNA, "openai")
-    assert await directory.endpoint(ANNA, "openai") == OPENAI
-    (config,) = await directory.configs(ANNA)
+    config = await directory.update(ANNA, "openai", ProviderChange(is_active=False))
     assert not config.is_active
+    assert await directory.endpoint(ANNA, "openai") == OPENAI
     await directory.update(ANNA, "openai", ProviderChange(is_active=True))
     assert (await directory.endpoint(ANNA, "openai")).api_key == KEY
+
+
+async def test_deactivated_has_no_key_any_more(directory: ProviderDirectory, database: Database) -> None:
+    before = await directory.configure(
+        ANNA, "mine", api_key=KEY, base_url="https://x.example", display_name="Mine", metadata={"a": 1}
+    )
+    config = await directory.deactivate(ANNA, "mine")
+    assert config == replace(before, is_active=False, has_api_key=False, key_last_four="")
+    assert await directory.configs(ANNA) == [config]
+    assert await sealed(database, ANNA, "mine") is None
+    assert "mine" not in await ids(directory, ANNA)
+    with pytest.raises(NotFound):
+        await directory.deactivate(BEN, "mine")
+
+
+async def test_blanks_around_a_key_are_no_part_of_it(directory: ProviderDirectory) -> None:
+    config = await directory.configure(ANNA, "groq", api_key=Secret(f" {KEY.reveal()}\n"))
+    assert config.key_last_four == "6789"
+    assert (await directory.endpoint(ANNA, "groq")).api_key == KEY
+
+
+@pytest.mark.parametrize("key", ["  ", "sk\r\nX-Evil: 1", "sk-\u00fc", "sk-\ud800", "sk 1", "x" * 4097])
+async def test_keys_that_cannot_be(directory: ProviderDirectory, key: str) -> None:
+    with pytest.raises(Invalid) as raised:
+        await directory.configure(ANNA, "groq", api_key=Secret(key))
+    assert [problem.where for problem in raised.value.fields] == ["body.api_key"]
+
+
+async def test_what_a_database_cannot_hold_is_made_so_that_it_can(directory: ProviderDirectory) -> None:
+    config = await directory.configure(
+        ANNA, "groq", api_key=KEY, display_name=" A\0B ", metadata={"k\0": ["\ud800", {"n": None}]}
+    )
+    assert (config.display_name, config.metadata) == ("AB", {"k": ["\ufffd", {"n": None}]})
+    with pytest.raises(Invalid):
+        await directory.update(ANNA, "groq", ProviderChange(display_name="x" * 201))
 
 
 async def test_only_ones_own_can_be_changed(directory: ProviderDirectory) -> None:
     await directory.configure(ANNA, "groq", api_key=KEY)
     for provider_id in ("groq", "openai", "nobody"):
-        with pytest.raises(Invalid) as raised:
+        with pytest.raises(NotFound) as raised:
             await directory.update(BEN, provider_id, ProviderChange(api_key=None))
         assert raised.value.code == "provider_not_found"
 
@@ -244,25 +292,6 @@ async def test_keys_are_encrypted_in_the_database(directory: ProviderDirectory, 
     stored = await sealed(database, ANNA, "groq")
     assert stored is not None
     assert KEY.reveal() not in stored
-
-
-async def test_renewing_keys_goes_on_where_it_was_left(database: Database) -> None:
-    old, new = bytes(32), bytes([1]) * 32
-    before = directory_of(database, ProviderKeys(old))
-    for user_id in range(1, 4):
-        await before.configure(user_id, "groq", api_key=KEY)
-    between = directory_of(database, ProviderKeys(new, older=[old]))
-    await between.configure(1, "groq", api_key=KEY)
-    assert await between.renew_keys() == 2
-    assert await between.renew_keys() == 0
-    after = directory_of(database, ProviderKeys(new))
-    for user_id in range(1, 4):
-        assert (await after.endpoint(user_id, "groq")).api_key == KEY
-
-
-async def test_renewing_leaves_what_does_not_open(database: Database) -> None:
-    await directory_of(database, ProviderKeys(bytes([9]) * 32)).configure(ANNA, "groq", api_key=KEY)
-    assert await directory_of(database, ProviderKeys(bytes(32))).renew_keys() == 0
 
 
 async def test_two_at_once_make_one(directory: ProviderDirectory) -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from hearthside.providers.model import Endpoint
+from hearthside.usage.model import TokenPrices
 
 
 class Role(StrEnum):
@@ -160,13 +161,18 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """A model as its provider lists it. `id` is what a Request names; `label` is for people."""
+    """A model as its provider lists it. `id` is what a Request names; `label` is for people.
+
+    None means not known: providers say little. `prices` is what the provider itself says; models/catalogue.py adds what
+    the price list knows.
+    """
 
     id: str
     label: str
     capabilities: Capabilities
     max_output_tokens: int | None = None
     description: str | None = None
+    prices: TokenPrices | None = None
 
 
 class Provider(Protocol):

@@ -12,7 +12,7 @@ from hearthside.gateway.failures import failure, is_transient
 from hearthside.gateway.model import Event, Finished, ModelInfo, Provider, Request
 from hearthside.kit.clock import Clock
 from hearthside.kit.errors import HearthsideError, Invalid
-from hearthside.providers.model import Endpoint, WireProtocol
+from hearthside.providers.model import BoundKey, Endpoint, WireProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +24,8 @@ _FIRST_PAUSE_SECONDS = 0.25
 class Endpoints(Protocol):
     """Who knows where a provider is: providers/service.py."""
 
-    async def endpoint(self, user_id: int, provider_id: str) -> Endpoint:
-        """Raises Invalid provider_not_found."""
+    async def endpoint(self, user_id: int, provider_id: str, *, key: BoundKey | None = None) -> Endpoint:
+        """`key` is used in the place of the configured one. Raises Invalid provider_not_found, key_not_for_address."""
         ...
 
 
@@ -45,10 +45,12 @@ class Gateway:
         self._breaker = Breaker(clock)
         self._pause = pause
 
-    async def stream(self, provider_id: str, request: Request, *, user_id: int) -> AsyncGenerator[Event]:
+    async def stream(
+        self, provider_id: str, request: Request, *, user_id: int, key: BoundKey | None = None
+    ) -> AsyncGenerator[Event]:
         """The reply, Finished last. Closing the generator ends the upstream request. Raises Invalid provider_not_found
         and all of `gateway/failures.py`."""
-        endpoint = await self._endpoints.endpoint(user_id, provider_id)
+        endpoint = await self._endpoints.endpoint(user_id, provider_id, key=key)
         provider = self._provider(endpoint)
         for attempt in range(_RETRIES + 1):
             self._breaker.check(endpoint)

@@ -8,6 +8,8 @@ PostgreSQL: one pool; statement_timeout 30 s, idle_in_transaction_session_timeou
 Stores take the connection that `read()` and `write()` yield; they never open one. Never hold one while streaming.
 """
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -33,8 +35,14 @@ metadata = sa.MetaData(
     }
 )
 
+_DISK_FULL = "The disk that holds the database is full. Free some space and try again."
+
 # SQLite only numbers rows by itself in a column declared exactly INTEGER.
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+# Longer than the idle_in_transaction_session_timeout of _postgres_engine.
+_SETTLE_SECONDS = 90
+_SETTLE_PAUSE_SECONDS = 0.05
 
 
 class Instant(TypeDecorator[datetime]):
@@ -91,6 +99,19 @@ class Database:
                 async with connection.begin():
                     yield connection
 
+    @asynccontextmanager
+    async def driver(self, *, durable: bool = True) -> AsyncGenerator[Any]:
+        """The driver's own writing connection (aiosqlite's or asyncpg's): each statement on it is its own transaction.
+
+        For the hottest statements only. On SQLite every call is a hop to the driver's thread; SQLAlchemy makes twelve
+        for a transaction of two statements. What the driver raises, but for a lost connection, is not translated.
+        """
+        with _translated():
+            async with self._writer.connect() as connection:
+                await self._set_durability(connection, durable=durable)
+                raw = await connection.get_raw_connection()
+                yield raw.driver_connection
+
     async def _set_durability(self, connection: AsyncConnection, *, durable: bool) -> None:
         wanted = "FULL" if durable else "NORMAL"
         if not self.is_sqlite or connection.sync_connection is None:
@@ -101,6 +122,49 @@ class Database:
             driver: Any = raw.driver_connection
             await driver.execute(f"PRAGMA synchronous={wanted}")
             info["synchronous"] = wanted
+
+    async def settled(self) -> None:
+        """Returns when every transaction that had written or locked a row by now, in any process, has ended.
+
+        Errors: Unavailable where one does not; PostgreSQL ends those that idle after a minute.
+        """
+        async with self.write() as connection:
+            if self.is_sqlite:
+                await connection.execute(sa.text("SELECT 1"))  # its turn to write has come: there is one at a time
+                return
+            mine = (await connection.execute(sa.text("SELECT pg_current_xact_id()::text::bigint"))).scalar_one()
+        try:
+            async with asyncio.timeout(_SETTLE_SECONDS):
+                while await self._oldest_transaction() <= mine:  # noqa: ASYNC110 - other processes end them
+                    await asyncio.sleep(_SETTLE_PAUSE_SECONDS)
+        except TimeoutError:
+            message = "A transaction in the database does not end. Try again in a minute."
+            raise Unavailable(message, code="database_unavailable") from None
+
+    async def _oldest_transaction(self) -> int:
+        query = sa.text("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        async with self.read() as connection:
+            return int((await connection.execute(query)).scalar_one())
+
+    async def scrub(self) -> None:
+        """Rids the files of the bytes of deleted rows. On SQLite writing waits meanwhile, and the disk must hold the
+        database once more: VACUUM writes it anew, without them. PostgreSQL does so by itself, with autovacuum.
+
+        Not left to SQLite's secure_delete: builds differ in it, and each write of everybody's would pay for it.
+        """
+        if not self.is_sqlite:
+            return
+        try:
+            async with self.driver() as driver:
+                await driver.execute("VACUUM")
+                async with driver.execute("PRAGMA wal_checkpoint(TRUNCATE)") as cursor:
+                    is_busy, *_ = await cursor.fetchone()
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                raise StorageFull(_DISK_FULL) from error
+            raise Unavailable("The database cannot be cleaned up just now.", code="database_unavailable") from error
+        if is_busy:
+            raise Unavailable("A long read is in the way of cleaning up the database.", code="database_unavailable")
 
     async def close(self) -> None:
         await self._writer.dispose()
@@ -160,7 +224,7 @@ class _translated:  # noqa: N801 - reads as a verb where it is used
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, DBAPIError) and "full" in str(error.orig):
-            raise StorageFull("The disk that holds the database is full. Free some space and try again.") from error
+            raise StorageFull(_DISK_FULL) from error
         if _is_outage(error):
             raise Unavailable(
                 "The database cannot be reached just now. Try again in a moment.",

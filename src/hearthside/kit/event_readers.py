@@ -49,13 +49,19 @@ class Subscription:
         """What was pushed, waiting for it; nothing when it has ended or is behind. A wait this long makes it so."""
         if not self._events and not self.has_ended and not self.is_behind:
             self._news.clear()
-            try:
-                async with asyncio.timeout(wait_seconds):
-                    await self._news.wait()
-            except TimeoutError:
-                self.fall_behind()
+            await self._wait(wait_seconds)
         taken, self._events = self._events, []
         return taken
+
+    async def _wait(self, seconds: float | None) -> None:
+        if seconds is None:
+            await self._news.wait()
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            self.fall_behind()
 
 
 class Readers:

@@ -1,7 +1,7 @@
 """The tables of the event log, and the SQL on them: for `kit.events` alone."""
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,15 +84,51 @@ async def take_over(connection: AsyncConnection, stream_id: str, *, owner: str) 
     return epoch, last or 0
 
 
-async def open_streams(connection: AsyncConnection, stream_ids: Iterable[str]) -> dict[str, tuple[str, int]]:
-    """(owner, epoch) of those that are open, held against a change of owner until the transaction ends."""
-    rows = await connection.execute(
-        sa.select(_stream.stream_id, _stream.owner, _stream.epoch)
-        .where(_stream.stream_id.in_(list(stream_ids)), _stream.closed_at.is_(None))
-        .order_by(_stream.stream_id)  # all who lock several do it in this order
-        .with_for_update(read=True)
-    )
-    return {stream_id: (owner, epoch) for stream_id, owner, epoch in rows}
+# The fence and the rows in one statement: a row goes in only where its stream is open and still this owner's. What is
+# there already is this owner's own, of a commit whose answer got lost, and counts as written.
+_APPEND_SQLITE = """
+INSERT INTO event (stream_id, seq, type, data, ts)
+SELECT s.stream_id, json_extract(r.value, '$[1]'), json_extract(r.value, '$[2]'), json_extract(r.value, '$[3]'), ?2
+FROM json_each(?1) AS r JOIN event_stream AS s ON s.stream_id = json_extract(r.value, '$[0]')
+WHERE s.owner = json_extract(r.value, '$[4]') AND s.epoch = json_extract(r.value, '$[5]') AND s.closed_at IS NULL
+ON CONFLICT (stream_id, seq) DO UPDATE SET type = excluded.type
+RETURNING stream_id
+"""
+# All who lock several streams do it in the order of their ids.
+_APPEND_POSTGRESQL = """
+WITH r AS (
+    SELECT value->>0 AS stream_id, (value->>1)::int AS seq, value->>2 AS type, value->>3 AS data, value->>4 AS owner,
+           (value->>5)::int AS epoch
+    FROM json_array_elements($1::json)
+), s AS (
+    SELECT stream_id, owner, epoch FROM event_stream
+    WHERE stream_id IN (SELECT stream_id FROM r) AND closed_at IS NULL ORDER BY stream_id FOR SHARE
+)
+INSERT INTO event (stream_id, seq, type, data, ts)
+SELECT r.stream_id, r.seq, r.type, r.data, $2 FROM r JOIN s USING (stream_id, owner, epoch)
+ON CONFLICT (stream_id, seq) DO UPDATE SET type = excluded.type
+RETURNING stream_id
+"""
+
+Row = tuple[str, int, str, Mapping[str, Any], str, int]
+
+
+def to_row(stream_id: str, event: LoggedEvent, *, owner: str, epoch: int) -> Row:
+    return stream_id, event.seq, event.type, event.data, owner, epoch
+
+
+async def append(driver: Any, rows: Sequence[Row], *, on_sqlite: bool, now: datetime) -> set[str]:
+    """Writes events of any number of streams, as a transaction of its own, on `Database.driver`.
+
+    Returns the streams that it wrote to; the others have another owner, or are closed, or gone.
+    """
+    packed = json.dumps(rows)
+    if on_sqlite:
+        stored = now.replace(tzinfo=None).isoformat(" ", "microseconds")  # as Instant does
+        written = await driver.execute_fetchall(_APPEND_SQLITE, (packed, stored))
+    else:
+        written = await driver.fetch(_APPEND_POSTGRESQL, packed, now)
+    return {row[0] for row in written}
 
 
 async def insert_events(

@@ -6,7 +6,7 @@ another. What holds:
 - Readers get events only after they are committed, so that what a reader has seen is there after a crash.
 - Numbers are dense. A reader that has seen n and asks for what follows gets n+1, n+2, … exactly once each.
 - A writer whose stream was taken over (a higher epoch) cannot write any more: each transaction checks the epoch first.
-- One task writes for all streams of the process: one transaction of two statements whenever there is something to
+- One task writes for all streams of the process: one transaction of one statement whenever there is something to
   write, at most every 25 ms; none when there is not. It is not synced to the disk each time: a power failure may cost
   the last events of an unfinished stream, a crash of the process costs none of the committed ones.
 - When the database is away, events wait in memory, in order; a writer with much waiting says that it `is_full`.
@@ -39,8 +39,6 @@ LOOK_SECONDS = 5.0
 KEEP_AFTER_CLOSING = timedelta(hours=1)
 PURGE_EVERY_SECONDS = 300.0
 PURGE_STREAMS = 50
-
-_Taken = list[tuple[StreamWriter, Sequence[LoggedEvent]]]
 
 
 class EventLog:
@@ -217,47 +215,36 @@ class EventLog:
         return not self._is_failing
 
     async def _flush(self) -> None:
-        taken: _Taken = []
+        taken: list[tuple[StreamWriter, Sequence[LoggedEvent]]] = []
         try:
-            # Taken inside the transaction: on SQLite, where there is one at a time, a `finish` never waits for a flush.
-            async with self._database.write(durable=False) as connection:
-                taken = [(writer, writer.take_for_flush()) for writer in self._waiting.values()]
-                self._waiting = {}
-                lost = await self._write(connection, taken)
+            # Taken while the connection is held: SQLite has but one that writes, so a `finish` never waits for a flush.
+            async with self._database.driver(durable=False) as driver:
+                waiting, self._waiting = self._waiting, {}
+                taken = [(writer, writer.take_for_flush()) for writer in waiting.values()]
+                rows = [
+                    store.to_row(writer.stream_id, event, owner=writer.owner, epoch=writer.epoch)
+                    for writer, events in taken
+                    for event in events
+                ]
+                written = await store.append(driver, rows, on_sqlite=self._database.is_sqlite, now=self._clock.now())
         except BaseException:
             for writer, _ in taken:
                 writer.give_back()
                 self._waiting[writer.stream_id] = writer
             raise
-        self._settle(taken, lost)
-
-    async def _write(self, connection: AsyncConnection, taken: _Taken) -> set[str]:
-        """Returns the streams whose writers have lost them; nothing of those is written."""
-        owners = await store.open_streams(connection, [writer.stream_id for writer, events in taken if events])
-        lost = {
-            writer.stream_id
-            for writer, events in taken
-            if events and owners.get(writer.stream_id) != (writer.owner, writer.epoch)
-        }
-        rows = [
-            (writer.stream_id, event) for writer, events in taken if writer.stream_id not in lost for event in events
-        ]
-        if rows:
-            await store.insert_events(connection, rows, now=self._clock.now())
-        return lost
-
-    def _settle(self, taken: _Taken, lost: set[str]) -> None:
-        """After the commit: the writers forget what is written, and the readers get it."""
-        written: list[str] = []
         for writer, events in taken:
-            if writer.stream_id in lost:
-                writer.abandon()
-            elif events:
-                writer.confirm()
-                written.append(writer.stream_id)
-                for subscription in self._readers.of(writer.stream_id):
-                    subscription.push(events)
+            if events:
+                self._settle(writer, events, is_written=writer.stream_id in written)
         self._tell(written)
+
+    def _settle(self, writer: StreamWriter, events: Sequence[LoggedEvent], *, is_written: bool) -> None:
+        """After the commit: the writer forgets what is written, and the readers get it."""
+        if not is_written:
+            writer.abandon()
+            return
+        writer.confirm()
+        for subscription in self._readers.of(writer.stream_id):
+            subscription.push(events)
 
     async def _purge_forever(self) -> None:
         while True:

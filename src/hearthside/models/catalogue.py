@@ -1,77 +1,98 @@
-"""The catalogue: which models every provider has, remembered so that nobody waits on a provider that is slow or dead.
+"""The catalogue: which models every provider has, what they cost, and which one to use where nobody says.
 
-A listing is fresh for five minutes, a failure for half a minute. A stale one is served as it is while one background
-task asks the provider again; a provider never seen before is given two seconds to answer and is listed without models
-if it does not.
+Nobody waits on a provider that is slow or dead: models/shelves.py.
 """
 
 import asyncio
-import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
+from typing import Protocol
 
 from hearthside.gateway.model import Capabilities, ModelInfo
 from hearthside.gateway.service import Gateway
 from hearthside.kit.clock import Clock
-from hearthside.kit.errors import HearthsideError, Invalid
-from hearthside.models.model import ProviderListing
+from hearthside.kit.errors import Invalid
+from hearthside.models.model import ListedModel, Offer, ProviderListing
 from hearthside.models.preference import best, preferred
+from hearthside.models.shelves import Shelf, Shelves
 from hearthside.providers.model import Endpoint, WireProtocol
 from hearthside.providers.service import ProviderDirectory
+from hearthside.usage.model import ModelFacts
+from hearthside.usage.prices import PriceList
 
-logger = logging.getLogger(__name__)
-
-FRESH_SECONDS = 300.0
-RETRY_SECONDS = 30.0
-PATIENCE_SECONDS = 2.0
-REMEMBERED_ENDPOINTS = 1000
+# Whoever serves from their own machine sells nothing by the token.
+_UNPRICED = frozenset({WireProtocol.LOCAL, WireProtocol.OLLAMA})
 
 
-@dataclass(slots=True)
-class _Shelf:
-    """What one endpoint last listed. `at` is monotonic; `refresh` the task that is asking now."""
+class Defaults(Protocol):
+    """Who knows a user's default model: models/defaults.py."""
 
-    models: tuple[ModelInfo, ...] = ()
-    at: float | None = None
-    reachable: bool = False
-    refresh: asyncio.Task[None] | None = None
+    async def default_of(self, user_id: int) -> tuple[str, str] | None:
+        """(provider id, model)."""
+        ...
 
 
 class Catalogue:
-    """Aggregates the models of every provider a user can use."""
+    """Aggregates the models of every provider a user can use. `default` is the server's `provider/model`."""
 
-    def __init__(self, directory: ProviderDirectory, gateway: Gateway, clock: Clock, *, default: str | None) -> None:
+    def __init__(
+        self,
+        directory: ProviderDirectory,
+        gateway: Gateway,
+        clock: Clock,
+        *,
+        default: str | None,
+        defaults: Defaults,
+        prices: PriceList,
+    ) -> None:
         self._directory = directory
-        self._gateway = gateway
-        self._clock = clock
+        self._shelves = Shelves(gateway, clock)
         self._default = default
-        self._shelves: dict[Endpoint, _Shelf] = {}
+        self._defaults = defaults
+        self._prices = prices
 
     async def close(self) -> None:
         """Ends the questions that are still open."""
-        tasks = [shelf.refresh for shelf in self._shelves.values() if shelf.refresh is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._shelves.close()
 
     async def providers(self, user_id: int) -> list[ProviderListing]:
         """Every provider that the user can use, the server's and their own; never waits longer than two seconds."""
         endpoints = await self._directory.endpoints(user_id)
-        shelves = await asyncio.gather(*(self._shelf(endpoint) for endpoint in endpoints))
+        shelves = await asyncio.gather(*map(self._shelves.of, endpoints))
         return [_listing(endpoint, shelf) for endpoint, shelf in zip(endpoints, shelves, strict=True)]
+
+    async def offer(self, user_id: int, *, query: str | None = None) -> Offer:
+        """The models of all providers, with prices and limits as far as they are known.
+
+        `query` is looked for in names, ids and descriptions, whatever the case. A provider that does not answer is left
+        out and named; nobody waits for it longer than two seconds.
+        """
+        return await self._offer(await self._directory.endpoints(user_id), query)
+
+    async def offer_of(self, user_id: int, provider_id: str, *, query: str | None = None) -> Offer:
+        """The same of one provider; empty for one that the user cannot use."""
+        endpoints = await self._directory.endpoints(user_id)
+        return await self._offer([one for one in endpoints if one.provider_id == provider_id], query)
+
+    async def listed(self, endpoint: Endpoint, *, anew: bool) -> Sequence[ModelInfo]:
+        """What one provider lists: `Shelves.listed`."""
+        return await self._shelves.listed(endpoint, anew=anew)
 
     async def choose(self, user_id: int, provider_id: str | None, model: str | None) -> tuple[str, str]:
         """The provider and model to use, with defaults for what is not said.
 
-        Nothing said: the configured default, else what `models/preference.py` finds best. A model name is not checked
-        against the catalogue when its provider is named: providers serve more than they list.
+        Nothing said: the user's default, else the server's, else what `models/preference.py` finds best. A model name
+        is not checked against the catalogue when its provider is named: providers serve more than they list.
         Errors: Invalid provider_not_found, model_not_found.
         """
         if provider_id is not None:
             endpoint = await self._directory.endpoint(user_id, provider_id)
-            return provider_id, model or await self._first_model(endpoint)
+            return provider_id, model or await self._model_of(user_id, endpoint)
         if model is not None:
             return await self._find(user_id, model)
+        chosen = await self._defaults.default_of(user_id)
+        if chosen is not None:
+            return await self._usable(user_id, *chosen)
         if self._default is not None:
             provider_id, _, model = self._default.partition("/")
             return provider_id, model
@@ -83,8 +104,23 @@ class Catalogue:
             )
         return choice
 
-    async def _first_model(self, endpoint: Endpoint) -> str:
-        model = preferred(_listing(endpoint, await self._shelf(endpoint)))
+    async def _usable(self, user_id: int, provider_id: str, model: str) -> tuple[str, str]:
+        """Never another one in its place: what is said to a model must not go to somebody else unasked."""
+        try:
+            await self._directory.endpoint(user_id, provider_id)
+        except Invalid:
+            raise Invalid(
+                f"Your default model {model!r} is at the provider {provider_id!r}, which you cannot use just now. "
+                "Activate the provider or choose another model.",
+                code="provider_not_found",
+            ) from None
+        return provider_id, model
+
+    async def _model_of(self, user_id: int, endpoint: Endpoint) -> str:
+        chosen = await self._defaults.default_of(user_id)
+        if chosen is not None and chosen[0] == endpoint.provider_id:
+            return chosen[1]
+        model = preferred(_listing(endpoint, await self._shelves.of(endpoint)))
         if model is None:
             raise Invalid(
                 f"{endpoint.name} lists no models just now. Name the model in the request.", code="model_not_found"
@@ -99,43 +135,48 @@ class Catalogue:
             f"No provider lists a model named {model!r}. GET /providers shows what there is.", code="model_not_found"
         )
 
-    async def _shelf(self, endpoint: Endpoint) -> _Shelf:
-        shelf = self._shelves.get(endpoint)
-        if shelf is None:
-            self._make_room()
-            shelf = self._shelves[endpoint] = _Shelf()
-        if self._is_stale(endpoint, shelf) and shelf.refresh is None:
-            shelf.refresh = asyncio.create_task(self._ask(endpoint, shelf), name=f"catalogue:{endpoint.provider_id}")
-        if shelf.refresh is not None and (shelf.at is None or endpoint.protocol is WireProtocol.LOCAL):
-            await asyncio.wait({shelf.refresh}, timeout=PATIENCE_SECONDS)
-        return shelf
+    async def _offer(self, endpoints: Sequence[Endpoint], query: str | None) -> Offer:
+        shelves = await asyncio.gather(*map(self._shelves.of, endpoints))
+        found: list[ListedModel] = []
+        incomplete: list[str] = []
+        for endpoint, shelf in zip(endpoints, shelves, strict=True):
+            if shelf.reachable:
+                models = await self._priced(endpoint, shelf)
+                found += [ListedModel(endpoint.provider_id, model) for model in models if _matches(model, query)]
+            else:
+                incomplete.append(endpoint.provider_id)
+        return Offer(tuple(found), tuple(incomplete))
 
-    def _is_stale(self, endpoint: Endpoint, shelf: _Shelf) -> bool:
-        if shelf.at is None or endpoint.protocol is WireProtocol.LOCAL:
-            return True  # listing local files is cheap, and a file that was just put there should show at once
-        fresh_seconds = FRESH_SECONDS if shelf.reachable else RETRY_SECONDS
-        return self._clock.monotonic() - shelf.at >= fresh_seconds
-
-    async def _ask(self, endpoint: Endpoint, shelf: _Shelf) -> None:
-        try:
-            shelf.models = tuple(await self._gateway.models(endpoint))
-            shelf.reachable = True
-        except HearthsideError as error:
-            shelf.reachable = False
-            logger.info("provider lists no models", extra={"provider": endpoint.provider_id, "reason": error.code})
-        finally:
-            shelf.at = self._clock.monotonic()
-            shelf.refresh = None
-
-    def _make_room(self) -> None:
-        # Users' keys come and go; the oldest idle shelf is the first to be forgotten.
-        if len(self._shelves) >= REMEMBERED_ENDPOINTS:
-            oldest = next((key for key, shelf in self._shelves.items() if shelf.refresh is None), None)
-            if oldest is not None:
-                del self._shelves[oldest]
+    async def _priced(self, endpoint: Endpoint, shelf: Shelf) -> Sequence[ModelInfo]:
+        """Looked up once for each listing, by the first who wants to see it."""
+        if shelf.priced is not None:
+            return shelf.priced
+        listed = shelf.models
+        if not listed or endpoint.protocol in _UNPRICED:
+            return listed
+        facts = await self._prices.facts(endpoint.base_url, [model.id for model in listed])
+        priced = tuple(_with_facts(model, facts.get(model.id)) for model in listed)
+        if shelf.models is listed:  # the provider may have listed others meanwhile
+            shelf.priced = priced
+        return priced
 
 
-def _listing(endpoint: Endpoint, shelf: _Shelf) -> ProviderListing:
+def _matches(model: ModelInfo, query: str | None) -> bool:
+    wanted = (query or "").strip().casefold()
+    return any(wanted in text.casefold() for text in (model.id, model.label, model.description or ""))
+
+
+def _with_facts(model: ModelInfo, facts: ModelFacts | None) -> ModelInfo:
+    """What the provider says itself is the truth; the list fills in the rest."""
+    if facts is None:
+        return model
+    capabilities = model.capabilities
+    if capabilities.max_context_tokens is None:
+        capabilities = replace(capabilities, max_context_tokens=facts.context_tokens)
+    return replace(model, capabilities=capabilities, prices=model.prices or facts.prices)
+
+
+def _listing(endpoint: Endpoint, shelf: Shelf) -> ProviderListing:
     return ProviderListing(
         provider_id=endpoint.provider_id,
         name=endpoint.name,

@@ -36,6 +36,17 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class BoundKey:
+    """A key that somebody brings along in the place of the configured one, and the place that it was given for.
+
+    `origin` is `scheme://host:port`: the key goes nowhere else, whatever becomes of the provider's address.
+    """
+
+    secret: Secret
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderConfig:
     """A user's own provider as it is stored. The key itself stays in the store; `key_last_four` is its preview."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,28 +10,34 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from hearthside.kit.addresses import AddressRefused, Target, check_addresses, parse_url
 from hearthside.kit.clock import Clock
 from hearthside.kit.db import Database
-from hearthside.kit.errors import Invalid
+from hearthside.kit.errors import Invalid, NotFound
 from hearthside.kit.secret import Secret
+from hearthside.kit.text import storable_json
 from hearthside.providers import store
 from hearthside.providers.changes import (
     UNSET,
     ProviderChange,
     Unset,
     address_of,
+    blank_config,
+    check_key,
     check_provider_id,
+    checked_key,
     checked_target,
     is_same_place,
+    origin_of,
     protocol_of,
+    shown_name,
+    usual_endpoint,
 )
 from hearthside.providers.keys import ProviderKeys, UnreadableKey
 from hearthside.providers.known import KNOWN
-from hearthside.providers.model import Endpoint, ProviderConfig
+from hearthside.providers.model import BoundKey, Endpoint, ProviderConfig
 from hearthside.providers.store import StoredConfig
 
 logger = logging.getLogger(__name__)
 
 MOST_CONFIGS_PER_USER = 50
-_RENEWED_AT_ONCE = 50
 
 
 class LocalServers(Protocol):
@@ -70,8 +77,17 @@ class ProviderDirectory:
         own = [endpoint for each in stored if (endpoint := self._own_endpoint(each))]
         return list((found | {endpoint.provider_id: endpoint for endpoint in own}).values())
 
-    async def endpoint(self, user_id: int, provider_id: str) -> Endpoint:
-        """Raises Invalid provider_not_found."""
+    async def endpoint(self, user_id: int, provider_id: str, *, key: BoundKey | None = None) -> Endpoint:
+        """With `key` in the place of the configured one, where there is a `key`. Raises Invalid provider_not_found,
+        key_not_for_address."""
+        if key is not None:
+            place = await self.place(user_id, provider_id)
+            if origin_of(place) != key.origin:
+                raise Invalid(
+                    f"The API key was given for another address of {place.name} than it has now. Give it again.",
+                    code="key_not_for_address",
+                )
+            return replace(place, api_key=key.secret)
         async with self._database.read() as connection:
             stored = await store.find(connection, user_id, provider_id)
         own = self._own_endpoint(stored) if stored else None
@@ -81,6 +97,47 @@ class ProviderDirectory:
             if endpoint.provider_id == provider_id:
                 return endpoint
         raise _unknown(provider_id)
+
+    async def place(self, user_id: int, provider_id: str) -> Endpoint:
+        """Where a key that the user brings along would go: their own address, the server's, or the usual one; without
+        any key. Raises Invalid provider_not_found."""
+        async with self._database.read() as connection:
+            stored = await store.find(connection, user_id, provider_id)
+        own = self._addressed(stored.config) if stored and stored.config.is_active else None
+        shared = (endpoint for endpoint in self._shared() if endpoint.provider_id == provider_id)
+        found = own or next(shared, None) or usual_endpoint(provider_id)
+        if found is None:
+            raise _unknown(provider_id)
+        return replace(found, api_key=None)
+
+    async def trial(
+        self,
+        user_id: int,
+        provider_id: str,
+        *,
+        api_key: Secret | None = None,
+        base_url: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Endpoint:
+        """What the user's provider would be with these, to try it; nothing is stored. What is not said is as it is.
+
+        The stored key is tried at the place that it was given for, and nowhere else. Raises Invalid.
+        """
+        async with self._database.read() as connection:
+            stored = await store.find(connection, user_id, provider_id)
+        if stored is None and api_key is None and base_url is None:
+            return await self.endpoint(user_id, provider_id)
+        check_provider_id(provider_id)
+        config = stored.config if stored else blank_config(user_id, provider_id, now=self._clock.now())
+        wanted = replace(config, base_url=base_url or config.base_url, metadata=metadata or config.metadata)
+        self._check_address(checked_target(provider_id, wanted.base_url))
+        place = self._addressed(wanted)
+        if place is None:
+            raise _unknown(provider_id)
+        if api_key is not None:
+            return replace(place, api_key=checked_key(api_key))
+        stays = stored is not None and is_same_place(provider_id, config.base_url, wanted.base_url)
+        return replace(place, api_key=self._opened(stored) if stored and stays else None)
 
     async def configs(self, user_id: int) -> list[ProviderConfig]:
         """The user's own, active or not."""
@@ -98,61 +155,50 @@ class ProviderDirectory:
         metadata: Mapping[str, Any] | None = None,
     ) -> ProviderConfig:
         """Makes the configuration, or replaces it, and activates it; without `api_key` an old key stays if the address
-        is the same place. A provider that is not known by name needs `base_url`. Raises Invalid."""
+        is the same place.
+
+        A provider that is not known by name needs `base_url`, some that are need a key. Raises Invalid.
+        """
         check_provider_id(provider_id)
         change = ProviderChange(api_key or UNSET, base_url, display_name, metadata or {}, is_active=True)
         async with self._database.write() as connection:
             await store.add_blank(connection, user_id, provider_id, now=self._clock.now())
             if await store.count(connection, user_id) > MOST_CONFIGS_PER_USER:
                 raise Invalid(f"A user may have {MOST_CONFIGS_PER_USER} providers. Use one of them again.")
-            return await self._change(connection, user_id, provider_id, change)
+            config = await self._change(connection, user_id, provider_id, change)
+            check_key(config)
+        return config
 
     async def update(self, user_id: int, provider_id: str, change: ProviderChange) -> ProviderConfig:
-        """Raises Invalid, provider_not_found included."""
+        """Raises Invalid, NotFound (provider_not_found) where the user has no such configuration."""
         async with self._database.write() as connection:
             return await self._change(connection, user_id, provider_id, change)
 
-    async def deactivate(self, user_id: int, provider_id: str) -> None:
-        """Nothing uses it any more; it stays, key and all, for the day that it is activated again."""
-        await self.update(user_id, provider_id, ProviderChange(is_active=False))
+    async def deactivate(self, user_id: int, provider_id: str) -> ProviderConfig:
+        """Nothing uses it any more, and its key is gone; the rest stays for the day that it is activated again.
 
-    async def renew_keys(self) -> int:
-        """Encrypts every stored key with the present master key; how many were renewed.
-
-        Small transactions: what an interrupted run did stays done, and the next one goes on. A key that does not open
-        is left as it is.
+        Raises NotFound (provider_not_found).
         """
-        renewed, after_id = 0, 0
-        while True:
-            async with self._database.write() as connection:
-                batch = await store.with_keys(connection, after_id=after_id, limit=_RENEWED_AT_ONCE)
-                for stored in batch:
-                    renewed += await self._renew(connection, stored)
-            if not batch:
-                return renewed
-            after_id = batch[-1].config.id
+        return await self.update(user_id, provider_id, ProviderChange(api_key=None, is_active=False))
 
-    async def _renew(self, connection: AsyncConnection, stored: StoredConfig) -> bool:
-        config, old = stored.config, stored.sealed_key
-        key = self._opened(stored)
-        if old is None or key is None or self._keys.is_current(old):
-            return False
-        new = self._keys.encrypt(key, user_id=config.user_id, provider_id=config.provider_id)
-        return await store.replace_key(connection, config.id, old=old, new=new, now=self._clock.now())
+    async def erase(self, connection: AsyncConnection, user_id: int) -> None:
+        """Removes a user's providers and keys, in the caller's transaction."""
+        await store.delete_all(connection, user_id)
 
     async def _change(
         self, connection: AsyncConnection, user_id: int, provider_id: str, change: ProviderChange
     ) -> ProviderConfig:
         stored = await store.find(connection, user_id, provider_id, to_change=True)
         if stored is None:
-            raise _unknown(provider_id)
+            raise NotFound(f"You have no provider {provider_id!r}.", code="provider_not_found")
         config = stored.config
         base_url = config.base_url if isinstance(change.base_url, Unset) else change.base_url or None
         self._check_address(checked_target(provider_id, base_url))
-        metadata = config.metadata if isinstance(change.metadata, Unset) else dict(change.metadata)
+        metadata = config.metadata if isinstance(change.metadata, Unset) else storable_json(dict(change.metadata))
+        name = config.display_name if isinstance(change.display_name, Unset) else shown_name(change.display_name)
         protocol_of(provider_id, metadata)
         values = {
-            "display_name": config.display_name if isinstance(change.display_name, Unset) else change.display_name,
+            "display_name": name,
             "base_url": base_url,
             "metadata": metadata,
             "is_active": config.is_active if isinstance(change.is_active, Unset) else change.is_active,
@@ -164,6 +210,7 @@ class ProviderDirectory:
 
     def _key_columns(self, config: ProviderConfig, key: Secret | Unset | None, *, moved: bool) -> dict[str, str | None]:
         if isinstance(key, Secret):
+            key = checked_key(key)
             sealed = self._keys.encrypt(key, user_id=config.user_id, provider_id=config.provider_id)
             return {"api_key": sealed, "key_last_four": key.last_four}
         return {"api_key": None, "key_last_four": ""} if key is None or moved else {}
@@ -180,6 +227,11 @@ class ProviderDirectory:
         key = self._opened(stored)
         if not config.is_active or (key is None and known is not None and known.needs_key):
             return None
+        place = self._addressed(config)
+        return None if place is None else replace(place, api_key=key)
+
+    def _addressed(self, config: ProviderConfig) -> Endpoint | None:
+        known = KNOWN.get(config.provider_id)
         base_url = address_of(config.provider_id, config.base_url).rstrip("/")
         try:
             target = parse_url(base_url)
@@ -190,7 +242,7 @@ class ProviderDirectory:
             config.display_name or (known.name if known else config.provider_id),
             protocol_of(config.provider_id, config.metadata),
             base_url,
-            key,
+            api_key=None,
             trusted=self._is_shared_place(target),
         )
 

@@ -82,10 +82,15 @@ async def with_keys(connection: AsyncConnection, *, after_id: int, limit: int) -
     return [_stored(row) for row in (await connection.execute(statement)).mappings()]
 
 
-async def replace_key(connection: AsyncConnection, config_id: int, *, old: str, new: str, now: datetime) -> bool:
-    """False where the key was changed meanwhile."""
+async def replace_key(connection: AsyncConnection, config_id: int, *, old: str, new: str) -> bool:
+    """The same key, encrypted otherwise. False where it was changed meanwhile."""
     statement = provider_config.update().where(_c.id == config_id, _c.api_key == old)
-    return (await connection.execute(statement.values(api_key=new, updated_at=now))).rowcount == 1
+    return (await connection.execute(statement.values(api_key=new))).rowcount == 1
+
+
+async def delete_all(connection: AsyncConnection, user_id: int) -> None:
+    """Everything that is kept of a user, keys included."""
+    await connection.execute(sa.delete(provider_config).where(_c.user_id == user_id))
 
 
 def _stored(row: sa.RowMapping) -> StoredConfig:

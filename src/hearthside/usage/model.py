@@ -1,7 +1,8 @@
-"""What was used: requests, messages and tokens, by user and day (UTC)."""
+"""What was used: requests, messages and tokens, by user and day (UTC); and what tokens cost."""
 
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +27,23 @@ class Quotas:
 
     daily_messages: int = 0
     daily_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPrices:
+    """US dollars for a million tokens. None: not known, which is never the same as free (0).
+
+    Where a price grows with the length of the prompt, this is what short prompts pay.
+    """
+
+    input_usd: Decimal | None = None
+    output_usd: Decimal | None = None
+    cached_input_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What the price list knows of a model. `context_tokens` None: not known; `prices` None: none of them is."""
+
+    context_tokens: int | None = None
+    prices: TokenPrices | None = None

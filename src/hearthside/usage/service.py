@@ -45,6 +45,10 @@ class Usage:
         usage = DayUsage(user_id, self._today(), requests=1, input_tokens=input_tokens, output_tokens=output_tokens)
         await store.add(connection, usage)
 
+    async def erase(self, connection: AsyncConnection, user_id: int) -> None:
+        """Forgets what a user used, in the caller's transaction."""
+        await store.delete(connection, user_id)
+
     async def today(self, actor: Actor) -> DayUsage:
         async with self._database.read() as connection:
             return await store.get(connection, actor.user_id, day=self._today())

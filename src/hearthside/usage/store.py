@@ -58,3 +58,8 @@ async def between(connection: AsyncConnection, *, first: date, last: date) -> li
         .order_by(usage_day_table.c.day, usage_day_table.c.user_id)
     )
     return [DayUsage(*row) for row in rows]
+
+
+async def delete(connection: AsyncConnection, user_id: int) -> None:
+    """Everything that is kept of a user."""
+    await connection.execute(sa.delete(usage_day_table).where(usage_day_table.c.user_id == user_id))

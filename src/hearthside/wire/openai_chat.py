@@ -82,6 +82,7 @@ class Model(msgspec.Struct):
     top_provider: Any = None
     architecture: Any = None
     supported_parameters: Any = None
+    pricing: Any = None
     capabilities: Any = None
     meta: Any = None
 

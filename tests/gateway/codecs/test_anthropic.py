@@ -6,18 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.gateway.samples import (
-    FULL_SAMPLING,
-    HELLO,
-    PIXEL,
-    SCHEMA,
-    TOOL_TALK,
-    WEATHER,
-    assistant,
-    read_all,
-    system,
-    user,
-)
 
 from hearthside.gateway.codecs.anthropic import MessageReader, to_body, to_models
 from hearthside.gateway.model import (
@@ -35,6 +23,18 @@ from hearthside.gateway.model import (
 from hearthside.gateway.problems import Reported
 from hearthside.kit.errors import Invalid
 from hearthside.wire.anthropic import decode_models
+from tests.gateway.samples import (
+    FULL_SAMPLING,
+    HELLO,
+    PIXEL,
+    SCHEMA,
+    TOOL_TALK,
+    WEATHER,
+    assistant,
+    read_all,
+    system,
+    user,
+)
 
 
 def event(type_: str, **fields: Any) -> str:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.gateway.samples import FULL_SAMPLING, HELLO, PIXEL, SCHEMA, TOOL_TALK, WEATHER, assistant, read_all, user
 
 from hearthside.gateway.codecs.gemini import ContentReader, to_body, to_models
 from hearthside.gateway.model import (
@@ -21,6 +20,7 @@ from hearthside.gateway.model import (
 )
 from hearthside.gateway.problems import Reported
 from hearthside.wire.gemini import decode_models
+from tests.gateway.samples import FULL_SAMPLING, HELLO, PIXEL, SCHEMA, TOOL_TALK, WEATHER, assistant, read_all, user
 
 
 def chunk(*parts: dict[str, Any], reason: str | None = None, **fields: Any) -> str:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.gateway.samples import FULL_SAMPLING, HELLO, PIXEL, SCHEMA, TOOL_TALK, read_all, user
 
 from hearthside.gateway.codecs.ollama import ChatReader, to_body, to_models
 from hearthside.gateway.model import (
@@ -22,6 +21,7 @@ from hearthside.gateway.model import (
 from hearthside.gateway.problems import Reported
 from hearthside.kit.errors import Invalid
 from hearthside.wire.ollama import Model, Shown, decode_models, decode_shown
+from tests.gateway.samples import FULL_SAMPLING, HELLO, PIXEL, SCHEMA, TOOL_TALK, read_all, user
 
 
 def line(message: dict[str, Any] | None = None, **fields: Any) -> str:

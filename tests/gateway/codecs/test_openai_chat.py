@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.gateway.samples import FULL_SAMPLING, HELLO, PIXEL, SCHEMA, TOOL_TALK, assistant, read_all, user
 
 from hearthside.gateway.codecs.flavours import PLAIN, adapted, flavour_of
 from hearthside.gateway.codecs.openai_chat import ChatReader, to_body
@@ -24,6 +23,7 @@ from hearthside.gateway.model import (
 )
 from hearthside.gateway.problems import Reported
 from hearthside.kit.addresses import parse_url
+from tests.gateway.samples import FULL_SAMPLING, HELLO, PIXEL, SCHEMA, TOOL_TALK, assistant, read_all, user
 
 STOP = '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
 

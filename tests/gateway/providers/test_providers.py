@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from tests.gateway.samples import FULL_SAMPLING, HELLO
-from tests.scripted_http import HANG, RESET, ScriptedServer, Step, answer, begun, chunk, scripted_http, sse
 
 from hearthside.gateway.model import Event, Finished, FinishReason, Provider, TextDelta, Usage
 from hearthside.gateway.providers.anthropic import AnthropicProvider
@@ -22,6 +20,8 @@ from hearthside.kit.errors import HearthsideError, Invalid, RateLimited, Unavail
 from hearthside.kit.outbound import Outbound
 from hearthside.kit.secret import Secret
 from hearthside.providers.model import Endpoint, WireProtocol
+from tests.gateway.samples import FULL_SAMPLING, HELLO
+from tests.scripted_http import HANG, RESET, ScriptedServer, Step, answer, begun, chunk, scripted_http, sse
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 
+from hearthside.gateway.codecs.openai_prices import to_prices
 from hearthside.gateway.model import Capabilities, ModelInfo
 from hearthside.wire.openai_chat import Model
 
@@ -15,14 +17,28 @@ _NOT_CHAT = re.compile(
 )
 _CHAT_TYPES = frozenset({"", "chat", "llm", "vlm", "language", "code", "model"})
 
-# https://platform.openai.com/docs/models: context tokens of OpenAI's own models, by the beginning of their names.
-_OPENAI_CONTEXT = (
-    (re.compile(r"gpt-5"), 400_000, True),
-    (re.compile(r"gpt-4\.1"), 1_047_576, True),
-    (re.compile(r"gpt-4o|gpt-4-turbo|chatgpt-4o"), 128_000, True),
-    (re.compile(r"o[134](-|$)"), 200_000, True),
-    (re.compile(r"gpt-4(-|$)"), 8_192, False),
-    (re.compile(r"gpt-3\.5"), 16_385, False),
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """OpenAI's own models whose names begin so. None: it differs from one to the next."""
+
+    name: re.Pattern[str]
+    context_tokens: int | None
+    output_tokens: int | None
+    is_capable: bool
+
+
+# https://platform.openai.com/docs/models
+_OPENAI = (
+    _Known(re.compile(r"gpt-(5\.[3-9]|[6-9])"), None, None, True),
+    _Known(re.compile(r"gpt-5"), 400_000, 128_000, True),
+    _Known(re.compile(r"gpt-4\.1"), 1_047_576, 32_768, True),
+    _Known(re.compile(r"gpt-4-turbo"), 128_000, 4_096, True),
+    _Known(re.compile(r"gpt-4o|chatgpt-4o"), 128_000, 16_384, True),
+    _Known(re.compile(r"o1-(mini|preview)"), 128_000, None, True),
+    _Known(re.compile(r"o[134](-|$)"), 200_000, 100_000, True),
+    _Known(re.compile(r"gpt-4(-|$)"), 8_192, 8_192, False),
+    _Known(re.compile(r"gpt-3\.5"), 16_385, 4_096, False),
 )
 
 
@@ -40,10 +56,10 @@ def _chats(model: Model) -> bool:
 
 
 def _to_info(model: Model) -> ModelInfo:
-    known = next((entry for entry in _OPENAI_CONTEXT if entry[0].match(model.id)), None)
+    known = next((entry for entry in _OPENAI if entry.name.match(model.id)), None)
     parameters = _texts(model.supported_parameters)
     abilities = _texts(model.capabilities)
-    is_capable = known is not None and known[2]
+    is_capable = known is not None and known.is_capable
     vision = (
         "image" in _texts(_field(model.architecture, "input_modalities"))
         or _field(model.capabilities, "vision") is True
@@ -57,11 +73,13 @@ def _to_info(model: Model) -> ModelInfo:
             vision=vision or is_capable,
             tools=tools or is_capable,
             json_mode=bool({"structured_outputs", "response_format"} & parameters) or is_capable,
-            max_context_tokens=_context(model) or (known[1] if known else None),
+            max_context_tokens=_context(model) or (known.context_tokens if known else None),
         ),
         max_output_tokens=_count(model.max_completion_tokens)
-        or _count(_field(model.top_provider, "max_completion_tokens")),
+        or _count(_field(model.top_provider, "max_completion_tokens"))
+        or (known.output_tokens if known else None),
         description=model.description if isinstance(model.description, str) and model.description else None,
+        prices=to_prices(model.pricing),
     )
 
 

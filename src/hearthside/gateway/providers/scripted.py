@@ -40,18 +40,19 @@ def says(*deltas: str, usage: Usage | None = None, reason: FinishReason = Finish
 
 
 class ScriptedProvider:
-    """`requests` are the calls so far; `closed` is set when a stream was left before the end of its script."""
+    """`requests` are the calls so far, `endpoints` where they went; `closed` is set when a stream was left before the end of its script."""
 
     def __init__(self, *scripts: Sequence[Step], models: Sequence[ModelInfo] | HearthsideError = ()) -> None:
         self._scripts = scripts or (says("Hello"),)
         self._models = models or (ModelInfo("scripted", "Scripted", Capabilities(max_context_tokens=4096)),)
         self._calls = count()
         self.requests: list[Request] = []
+        self.endpoints: list[Endpoint] = []
         self.closed = asyncio.Event()
 
     async def stream(self, endpoint: Endpoint, request: Request) -> AsyncGenerator[Event]:
-        del endpoint
         self.requests.append(request)
+        self.endpoints.append(endpoint)
         script = self._scripts[min(next(self._calls), len(self._scripts) - 1)]
         try:
             for step in script:
