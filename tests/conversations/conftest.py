@@ -3,7 +3,6 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
-from tests.conversations.process import Process, ScriptedSource
 
 from hearthside.conversations.generations import GenerationPolicy, Generations
 from hearthside.conversations.service import Conversations
@@ -15,6 +14,7 @@ from hearthside.kit.events import EventLog
 from hearthside.kit.wakeups import LocalWakeups
 from hearthside.usage.model import Quotas
 from hearthside.usage.service import Usage
+from tests.conversations.process import Process, ScriptedSource
 
 Start = Callable[..., Awaitable[Process]]
 

@@ -14,7 +14,7 @@ from hearthside.kit.clock import ManualClock
 from hearthside.kit.db import Database
 from hearthside.kit.events import EventLog, LoggedEvent
 from hearthside.kit.wakeups import Wakeups
-from hearthside.providers.model import Endpoint, WireProtocol
+from hearthside.providers.model import BoundKey, Endpoint, WireProtocol
 from hearthside.usage.service import Usage
 
 CHOICE = ReplyChoice("scripted", "model-a")
@@ -33,8 +33,11 @@ class ScriptedSource:
     def __init__(self, provider: ScriptedProvider) -> None:
         self._provider = provider
 
-    def stream(self, provider_id: str, request: Request, *, user_id: int) -> AsyncGenerator[Event]:
-        endpoint = Endpoint(provider_id, f"user {user_id}", WireProtocol.OPENAI, "", None, trusted=True)
+    def stream(
+        self, provider_id: str, request: Request, *, user_id: int, key: BoundKey | None = None
+    ) -> AsyncGenerator[Event]:
+        secret = key.secret if key else None
+        endpoint = Endpoint(provider_id, f"user {user_id}", WireProtocol.OPENAI, "", secret, trusted=True)
         return self._provider.stream(endpoint, request)
 
 

@@ -4,8 +4,6 @@ import asyncio
 from contextlib import aclosing
 
 import pytest
-from tests.conversations.conftest import Start
-from tests.conversations.process import ANNE, BERT, CHOICE, Process, make_actor, text, types
 
 from hearthside.conversations.model import GenerationState, MessageRole, MessageStatus, ReplyChoice
 from hearthside.gateway.model import Finished, FinishReason, ReasoningDelta, Sampling, TextDelta, Usage
@@ -13,6 +11,8 @@ from hearthside.gateway.providers.scripted import Gate, says
 from hearthside.kit.actor import Scope
 from hearthside.kit.errors import Forbidden, Invalid, NotFound, QuotaExceeded, RateLimited, UpstreamFailed
 from hearthside.usage.model import Quotas
+from tests.conversations.conftest import Start
+from tests.conversations.process import ANNE, BERT, CHOICE, Process, make_actor, text, types
 
 TEN_AND_TWO = {
     "input_tokens": 10,

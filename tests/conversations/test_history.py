@@ -2,10 +2,9 @@
 
 from datetime import UTC, datetime
 
-from tests.conversations.process import CHOICE
-
 from hearthside.conversations.history import request
 from hearthside.conversations.model import Message, MessageRole, MessageStatus
+from tests.conversations.process import CHOICE
 
 SYSTEM, USER, ASSISTANT = MessageRole.SYSTEM, MessageRole.USER, MessageRole.ASSISTANT
 

@@ -5,9 +5,6 @@ from collections.abc import AsyncGenerator
 
 import pytest
 import sqlalchemy as sa
-from tests.conversations.conftest import Start
-from tests.conversations.process import ANNE, CHOICE, Process, text, types
-from tests.faulty_database import FaultyDatabase
 
 from hearthside.conversations.generation_store import generation_table
 from hearthside.conversations.generations import LEASE_SECONDS
@@ -15,6 +12,9 @@ from hearthside.conversations.model import Generation, GenerationState, MessageS
 from hearthside.gateway.model import TextDelta, Usage
 from hearthside.gateway.providers.scripted import Gate, says
 from hearthside.kit.errors import Unavailable, UpstreamFailed
+from tests.conversations.conftest import Start
+from tests.conversations.process import ANNE, CHOICE, Process, text, types
+from tests.faulty_database import FaultyDatabase
 
 
 @pytest.fixture
@@ -126,17 +126,16 @@ async def test_a_reply_can_be_interrupted_again_and_again(start: Start) -> None:
 
 
 @pytest.mark.postgres
+@pytest.mark.parametrize("any_database_url", ["postgres"], indirect=True)  # on SQLite there is one process only
 async def test_the_living_are_left_alone_where_processes_share_a_database(start: Start) -> None:
     gate = Gate()
     process = await start([TextDelta("Alive "), gate, *says("and well")])
-    if process.database.is_sqlite:
-        pytest.skip("SQLite has one process, and it is this one")
     generation = await begin(process, gate)
     elsewhere = await start()
-    assert await elsewhere.generations.sweep() == 0
     await silence(process)
     await process.generations.beat()
-    assert await elsewhere.generations.sweep() == 0
+    elsewhere.clock.advance(LEASE_SECONDS)
+    await elsewhere.generations.beat()
     gate.open()
     assert text(await elsewhere.follow(ANNE, generation)) == "Alive and well"
 
@@ -147,9 +146,32 @@ async def test_two_who_recover_at_once_do_it_once(start: Start) -> None:
     crashed = await start([TextDelta("Once "), gate])
     generation = await begin(crashed, gate)
     await silence(crashed)
-    assert sum(await asyncio.gather(*(other.generations.sweep() for other in others))) == 1
+    crashed.clock.advance(LEASE_SECONDS)
+    await asyncio.gather(*(other.generations.beat() for other in others))
     assert types(await others[0].follow(ANNE, generation)) == ["delta", "error", "done"]
     assert (await others[0].usage.today(ANNE)).requests == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("any_database_url", ["postgres"], indirect=True)
+async def test_nobody_is_called_dead_soon_after_the_database_was_away(start: Start, faulty: FaultyDatabase) -> None:
+    gate, other_gate = Gate(), Gate()
+    process = await start([TextDelta("Alive "), gate, *says("and well")])
+    generation = await begin(process, gate)
+    elsewhere = await start([TextDelta("Me too"), other_gate], database=faulty)
+    await begin(elsewhere, other_gate)
+    elsewhere.clock.advance(LEASE_SECONDS)
+    faulty.is_away = True
+    await elsewhere.generations.beat()
+    faulty.is_away = False
+    await silence(process)
+    elsewhere.clock.advance(LEASE_SECONDS - 1)
+    await elsewhere.generations.beat()
+    await process.generations.beat()
+    elsewhere.clock.advance(1)
+    await elsewhere.generations.beat()
+    gate.open()
+    assert text(await elsewhere.follow(ANNE, generation)) == "Alive and well"
 
 
 async def test_a_stopping_server_lets_replies_finish(start: Start) -> None:

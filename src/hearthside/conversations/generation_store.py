@@ -24,7 +24,7 @@ generation_table = sa.Table(
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("uid", sa.String(36), nullable=False, unique=True),
     sa.Column("user_id", BigId, nullable=False),
-    sa.Column("conversation_id", BigId, sa.ForeignKey("conversation.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("conversation_id", BigId, sa.ForeignKey(conversation_table.c.id, ondelete="CASCADE"), nullable=False),
     sa.Column("prompt_id", BigId, nullable=False),
     sa.Column("message_id", BigId, nullable=False),
     sa.Column("provider_id", sa.String(64), nullable=False),
@@ -46,7 +46,7 @@ _IS_RUNNING = _g.state == sa.literal_column(f"'{GenerationState.RUNNING}'")
 _RUNNING_ONLY: dict[str, Any] = {"sqlite_where": _IS_RUNNING, "postgresql_where": _IS_RUNNING}
 sa.Index("ix_generation_conversation", _g.conversation_id, _g.id)
 sa.Index("ix_generation_message", _g.message_id, _g.id)
-sa.Index("ix_generation_running", _g.user_id, **_RUNNING_ONLY)
+sa.Index("ix_generation_running", _g.state, _g.user_id, **_RUNNING_ONLY)
 sa.Index("ux_generation_running_message", _g.message_id, unique=True, **_RUNNING_ONLY)
 
 _COLUMNS = (
@@ -160,6 +160,17 @@ async def request_cancel(connection: AsyncConnection, user_id: int, uid: str) ->
         .values(cancel_requested=True)
     )
     return asked.rowcount == 1
+
+
+async def request_cancel_all(connection: AsyncConnection, user_id: int) -> list[str]:
+    """The same for all of a user's; the uids of those that run."""
+    asked = await connection.execute(
+        sa.update(generation_table)
+        .where(_g.user_id == user_id, _IS_RUNNING)
+        .values(cancel_requested=True)
+        .returning(_g.uid)
+    )
+    return list(asked.scalars())
 
 
 async def beat(connection: AsyncConnection, owner: str, *, uids: Collection[str]) -> dict[str, bool]:

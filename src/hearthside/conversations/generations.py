@@ -6,9 +6,12 @@ goes on. Its row names its owner; processes that share a database renew a lease 
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.conversations import generation_store
 from hearthside.conversations.ending import Endings
@@ -63,13 +66,15 @@ class Generations:
         self._replies: dict[str, Reply] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._heart: asyncio.Task[None] | None = None
+        self._reachable_since = clock.monotonic()
         self._is_closing = False
         wakeups.listen(Topic.CANCEL, self._on_cancel)
         self._wakeups = wakeups
 
     async def start(self) -> None:
         """Ends what dead processes left running. Start the event log first."""
-        await self._recovery.sweep()
+        await self._recovery.end(await self._recovery.dead())
+        self._reachable_since = self._clock.monotonic()
         if not self._database.is_sqlite:  # the only process of its database needs no lease
             self._heart = asyncio.create_task(self._beat_forever(), name="generations' heartbeat")
 
@@ -99,6 +104,28 @@ class Generations:
         async with self._database.write() as connection:
             opened = await self._openings.reply(connection, actor, conversation_id, choice=choice)
         return opened if isinstance(opened, Generation) else self._launch(opened)
+
+    async def ask(
+        self,
+        actor: Actor,
+        conversation_id: int,
+        content: str,
+        choice: ReplyChoice,
+        *,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> tuple[Message, Generation]:
+        """Appends a user message to the branch that is shown and begins the reply to it: both, or neither.
+
+        Errors: NotFound (conversation_not_found), Invalid, QuotaExceeded, RateLimited (too_many_replies), Unavailable
+        (shutting_down).
+        """
+        self._check(actor)
+        actor.require(Scope.WRITE)
+        async with self._database.write() as connection:
+            message, opened = await self._openings.ask(
+                connection, actor, conversation_id, content=content, choice=choice, metadata=metadata
+            )
+        return message, self._launch(opened)
 
     async def retry(self, actor: Actor, conversation_id: int, choice: ReplyChoice) -> Message:
         """Asks the last user message again, as a copy beside it, which is returned; the reply begins at once.
@@ -133,6 +160,13 @@ class Generations:
             async for event in events:
                 yield event
 
+    async def ended(self, actor: Actor, conversation_id: int, generation_uid: str) -> Generation:
+        """Waits for its end, whatever that is. Leaving ends nothing. Errors: NotFound (generation_not_found)."""
+        async with aclosing(self.events(actor, conversation_id, generation_uid)) as events:
+            async for _ in events:
+                pass
+        return await self.get(actor, conversation_id, generation_uid)
+
     async def cancel(self, actor: Actor, generation_uid: str) -> None:
         """Ends it, and its upstream request at once; the text so far is kept.
 
@@ -150,8 +184,28 @@ class Generations:
         except TimeoutError:
             _log.warning("a cancelled reply has not ended yet", extra={"generation": generation_uid})
 
+    async def stop_all(self, connection: AsyncConnection, user_id: int) -> Callable[[], None]:
+        """Cancels all that is being made for a user, in the caller's transaction; call what it returns after that."""
+        uids = await generation_store.request_cancel_all(connection, user_id)
+        return lambda: self._wakeups.send(Topic.CANCEL, uids)
+
     async def beat(self) -> None:
-        """Renews the leases of this process, and stops what was cancelled, taken over or deleted elsewhere."""
+        """One beat of the heart of a process that shares its database: keeps its own alive, and buries the dead.
+
+        Others are dead only after a whole lease during which this process itself could reach the database: when that
+        was away for a while, everybody's lease has run out and everybody lives.
+        """
+        try:
+            await self._renew_leases()
+            dead = await self._recovery.dead()
+            if self._clock.monotonic() - self._reachable_since >= LEASE_SECONDS:
+                await self._recovery.end(dead)
+        except Exception as error:  # noqa: BLE001 - nothing may stop the heart; the next beat tries again
+            self._reachable_since = self._clock.monotonic()
+            _log.warning("the leases of replies were not renewed", extra={"error": type(error).__name__})
+
+    async def _renew_leases(self) -> None:
+        """… and stops what was cancelled, taken over or deleted elsewhere."""
         replies = dict(self._replies)
         if not replies:
             return
@@ -162,10 +216,6 @@ class Generations:
                 reply.give_up()
             elif leased[uid]:
                 reply.stop(GenerationState.CANCELLED)
-
-    async def sweep(self) -> int:
-        """Ends what dead processes left running; the number of those."""
-        return await self._recovery.sweep()
 
     async def _cancel_elsewhere(self, actor: Actor, generation_uid: str) -> None:
         async with self._database.write() as connection:
@@ -200,18 +250,9 @@ class Generations:
             reply.stop(GenerationState.CANCELLED)
 
     async def _beat_forever(self) -> None:
-        """Calls others dead only after a whole lease during which it could reach the database itself: when the database
-        was away for a while, everybody's lease has run out and everybody lives."""
-        reachable_since = self._clock.monotonic()
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            try:
-                await self.beat()
-                if self._clock.monotonic() - reachable_since >= LEASE_SECONDS:
-                    await self.sweep()
-            except Exception as error:  # noqa: BLE001 - nothing may stop the heart; the next beat tries again
-                reachable_since = self._clock.monotonic()
-                _log.warning("the leases of replies were not renewed", extra={"error": type(error).__name__})
+            await self.beat()
 
 
 def _not_found() -> NotFound:

@@ -19,12 +19,13 @@ _ROLES = {
 def request(branch: Sequence[Message], choice: ReplyChoice, *, beginning: str, user_uid: str) -> gateway.Request:
     """Asks `choice` to answer the branch. `beginning`: what it has said already and is to go on from ("": nothing).
 
-    System messages stand first. Neighbours of one role become one message: many chat templates insist that user and
-    assistant take turns.
+    The choice's system prompt stands first, then system messages. Neighbours of one role become one message: many chat
+    templates insist that user and assistant take turns.
     """
     told = [message for message in branch if message.status in _TOLD and message.content]
     told.sort(key=lambda message: message.role is not MessageRole.SYSTEM)  # stable
-    messages = _merged((_ROLES[message.role], message.content) for message in told)
+    prompt = [(gateway.Role.SYSTEM, choice.system_prompt)] if choice.system_prompt else []
+    messages = _merged([*prompt, *((_ROLES[message.role], message.content) for message in told)])
     if beginning:
         messages += (_message(gateway.Role.ASSISTANT, beginning),)
     return gateway.Request(model=choice.model, messages=messages, sampling=choice.sampling, user=user_uid)

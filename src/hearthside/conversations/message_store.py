@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.conversations.model import Conversation, Message, MessageRole, MessageStatus
+from hearthside.conversations.store import conversation_table
 from hearthside.conversations.tree import Tree
 from hearthside.kit.db import BigId, Instant, metadata
 from hearthside.kit.ids import new_uid
@@ -22,7 +23,7 @@ message_table = sa.Table(
     metadata,
     sa.Column("id", BigId, primary_key=True, autoincrement=True),
     sa.Column("uid", sa.String(36), nullable=False, unique=True),
-    sa.Column("conversation_id", BigId, sa.ForeignKey("conversation.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("conversation_id", BigId, sa.ForeignKey(conversation_table.c.id, ondelete="CASCADE"), nullable=False),
     sa.Column("user_id", BigId, nullable=False),
     sa.Column("parent_id", BigId),
     sa.Column("role", sa.String(16), nullable=False),
@@ -30,6 +31,7 @@ message_table = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("provider_meta", _JSON),
     sa.Column("usage", _JSON),
+    sa.Column("metadata", _JSON),
     sa.Column("created_at", Instant, nullable=False),
     sqlite_autoincrement=True,
 )
@@ -38,7 +40,7 @@ sa.Index("ix_message_tree", _m.conversation_id, _m.id, _m.parent_id)
 
 _COLUMNS = (
     _m.id, _m.uid, _m.conversation_id, _m.parent_id, _m.role, _m.content, _m.status, _m.provider_meta, _m.usage,
-    _m.created_at,
+    _m.created_at, _m.metadata,
 )  # fmt: skip
 
 
@@ -54,6 +56,7 @@ def _message(row: sa.Row[*tuple[Any, ...]]) -> Message:
         provider_meta=row.provider_meta,
         usage=row.usage,
         created_at=row.created_at,
+        metadata=row.metadata,
     )
 
 
@@ -67,6 +70,7 @@ async def insert(
     now: datetime,
     status: MessageStatus = MessageStatus.COMPLETE,
     provider_meta: Mapping[str, Any] | None = None,
+    metadata: Mapping[str, Any] | None = None,
 ) -> Message:
     rows = await connection.execute(
         sa.insert(message_table)
@@ -79,6 +83,7 @@ async def insert(
             content=content,
             status=status,
             provider_meta=provider_meta,
+            metadata=metadata,
             created_at=now,
         )
         .returning(*_COLUMNS)
@@ -91,6 +96,12 @@ async def tree(connection: AsyncConnection, conversation_id: int) -> Tree:
         sa.select(_m.id, _m.parent_id).where(_m.conversation_id == conversation_id).order_by(_m.id)
     )
     return {row.id: row.parent_id for row in rows}
+
+
+async def empty_ids(connection: AsyncConnection, conversation_id: int) -> set[int]:
+    """Replies without any text: those that have just begun, or came to nothing."""
+    rows = await connection.execute(sa.select(_m.id).where(_m.conversation_id == conversation_id, _m.content == ""))
+    return set(rows.scalars())
 
 
 async def get(connection: AsyncConnection, conversation_id: int, message_id: int) -> Message | None:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 from hearthside.gateway.model import Sampling
+from hearthside.providers.model import BoundKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,27 @@ class Workspace:
 
 
 @dataclass(frozen=True, slots=True)
+class InlineModel:
+    """A model chosen for one conversation alone, and how it is to reply; None leaves that to the provider."""
+
+    provider_id: str
+    model: str
+    system_prompt: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+
+    @property
+    def sampling(self) -> Sampling:
+        return Sampling(temperature=self.temperature, max_tokens=self.max_tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
-    """`leaf_id` is the last message of the branch that is shown; None while it is empty."""
+    """`leaf_id` is the last message of the branch that is shown; None while it is empty.
+
+    `inline_model`, or the user's saved model `model_config_uid`, replies in it; neither: whoever is asked, or the
+    default.
+    """
 
     id: int
     uid: str
@@ -36,6 +56,8 @@ class Conversation:
     leaf_id: int | None
     created_at: datetime
     updated_at: datetime
+    model_config_uid: str | None = None
+    inline_model: InlineModel | None = None
 
 
 class MessageRole(StrEnum):
@@ -59,6 +81,7 @@ class Message:
     """A node of the tree. `parent_id` None: a first message. Those with one parent are siblings: edits, other answers.
 
     `provider_meta` (assistant only): provider, model, finish_reason, error. `usage`: input_tokens, output_tokens, ….
+    `metadata` is what a client said of its own message.
     """
 
     id: int
@@ -71,6 +94,7 @@ class Message:
     provider_meta: Mapping[str, Any] | None
     usage: Mapping[str, int] | None
     created_at: datetime
+    metadata: Mapping[str, Any] | None = None
 
 
 class GenerationState(StrEnum):
@@ -108,8 +132,13 @@ class Generation:
 
 @dataclass(frozen=True, slots=True)
 class ReplyChoice:
-    """Who is to reply, and how: the provider, its own name for the model, and the sampling."""
+    """Who is to reply, and how: the provider, its own name for the model, the sampling, and what it is told first.
+
+    `key` None: the key that the provider is configured with.
+    """
 
     provider_id: str
     model: str
     sampling: Sampling = field(default_factory=Sampling)
+    system_prompt: str | None = None
+    key: BoundKey | None = None

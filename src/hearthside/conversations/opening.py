@@ -3,20 +3,23 @@
 One transaction: after it, the reply is made even if nobody is there to read it; before it, nothing has happened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.conversations import generation_store, history, message_store, store, tree, workspace_store
 from hearthside.conversations.model import Conversation, Generation, Message, MessageRole, MessageStatus, ReplyChoice
-from hearthside.conversations.service import found
+from hearthside.conversations.service import checked_content, found
 from hearthside.gateway.model import Request
 from hearthside.kit.actor import Actor
 from hearthside.kit.clock import Clock
 from hearthside.kit.errors import Invalid, RateLimited
 from hearthside.kit.events import EventLog, StreamWriter
+from hearthside.kit.text import storable_json
+from hearthside.providers.model import BoundKey
 from hearthside.usage.service import Usage
 
 # A finished reply that nobody has asked for yet can be shown so long: less than its events are kept.
@@ -30,6 +33,7 @@ class Opened:
     generation: Generation
     message: Message
     request: Request
+    key: BoundKey | None
     writer: StreamWriter
 
 
@@ -64,6 +68,30 @@ class Openings:
             connection, actor, conversation, choice=choice, place=_place(branch), claimed=True
         )
 
+    async def ask(
+        self,
+        connection: AsyncConnection,
+        actor: Actor,
+        conversation_id: int,
+        *,
+        content: str,
+        choice: ReplyChoice,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> tuple[Message, Opened]:
+        """Appends a user message to the branch that is shown, and opens the reply to it.
+
+        Errors: NotFound (conversation_not_found), Invalid, QuotaExceeded, RateLimited (too_many_replies).
+        """
+        content = checked_content(content)
+        await workspace_store.lock_user(connection, actor.user_id)
+        conversation = found(await store.get(connection, actor.user_id, conversation_id, lock=True))
+        branch = await self._branch(connection, conversation)
+        asked = await self._insert(
+            connection, conversation, content=content, parent_id=conversation.leaf_id, metadata=metadata
+        )
+        place = _Place([*branch, asked], None)
+        return asked, await self._open(connection, actor, conversation, choice=choice, place=place, claimed=True)
+
     async def retry(
         self, connection: AsyncConnection, actor: Actor, conversation_id: int, *, choice: ReplyChoice
     ) -> tuple[Message, Opened]:
@@ -78,17 +106,34 @@ class Openings:
         if last is None:
             raise _no_user_message()
         asked = branch[last]
-        copy = await message_store.insert(
-            connection,
-            conversation,
-            parent_id=asked.parent_id,
-            role=asked.role,
-            content=asked.content,
-            now=self._clock.now(),
+        copy = await self._insert(
+            connection, conversation, content=asked.content, parent_id=asked.parent_id, metadata=asked.metadata
         )
-        await self._usage.count_message(connection, actor.user_id)
         place = _Place([*branch[:last], copy], None)
         return copy, await self._open(connection, actor, conversation, choice=choice, place=place, claimed=False)
+
+    async def _insert(
+        self,
+        connection: AsyncConnection,
+        conversation: Conversation,
+        *,
+        content: str,
+        parent_id: int | None,
+        metadata: Mapping[str, Any] | None,
+    ) -> Message:
+        """A user message; it counts as one that was sent."""
+        now = self._clock.now()
+        asked = await message_store.insert(
+            connection,
+            conversation,
+            parent_id=parent_id,
+            role=MessageRole.USER,
+            content=content,
+            metadata=storable_json(metadata),
+            now=now,
+        )
+        await self._usage.count_message(connection, conversation.user_id)
+        return asked
 
     async def _branch(self, connection: AsyncConnection, conversation: Conversation) -> list[Message]:
         nodes = await message_store.tree(connection, conversation.id)
@@ -133,7 +178,7 @@ class Openings:
         )
         request = history.request(place.branch, choice, beginning=message.content, user_uid=actor.user_uid)
         writer = await self._events.open(connection, generation.uid, owner=self._owner)
-        return Opened(generation, message, request, writer)
+        return Opened(generation, message, request, choice.key, writer)
 
     async def _check_limits(self, connection: AsyncConnection, user_id: int) -> None:
         await self._usage.check_tokens(connection, user_id)

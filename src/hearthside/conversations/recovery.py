@@ -5,6 +5,7 @@ stream get its last events.
 """
 
 import logging
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,10 +32,12 @@ class Recovery:
         self._owner = owner
         self._lease_seconds = lease_seconds
 
-    async def sweep(self) -> int:
-        """Ends all that is dead; the number of those. What another process is quicker with is left to it."""
+    async def dead(self) -> Sequence[Generation]:
         async with self._database.read() as connection:
-            dead = await generation_store.dead(connection, owner=self._owner, lease_seconds=self._lease_seconds)
+            return await generation_store.dead(connection, owner=self._owner, lease_seconds=self._lease_seconds)
+
+    async def end(self, dead: Sequence[Generation]) -> int:
+        """Ends them; the number of those that it did. What another process is quicker with is left to that."""
         count = 0
         for generation in dead:
             try:

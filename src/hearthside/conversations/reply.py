@@ -23,6 +23,7 @@ from hearthside.gateway.model import (
 from hearthside.kit.db import Database
 from hearthside.kit.errors import HearthsideError, StorageFull, Unavailable
 from hearthside.kit.events import StreamLostError
+from hearthside.providers.model import BoundKey
 
 _log = logging.getLogger(__name__)
 
@@ -37,8 +38,13 @@ _INTERNAL = Problem("internal_error", "Something went wrong on the server. Its l
 class ReplySource(Protocol):
     """Who makes the model speak: the gateway."""
 
-    def stream(self, provider_id: str, request: Request, *, user_id: int) -> AsyncGenerator[Event]:
-        """The reply, `Finished` last. Closing the generator ends the upstream request at once."""
+    def stream(
+        self, provider_id: str, request: Request, *, user_id: int, key: BoundKey | None = None
+    ) -> AsyncGenerator[Event]:
+        """The reply, `Finished` last; `key` is used in the place of the provider's own.
+
+        Closing the generator ends the upstream request at once.
+        """
         ...
 
 
@@ -49,6 +55,7 @@ class Reply:
         self.generation = opened.generation
         self._message = opened.message
         self._request = opened.request
+        self._key = opened.key
         self._writer = opened.writer
         self._source = source
         self._database = database
@@ -95,7 +102,9 @@ class Reply:
     async def _listen(self) -> None:
         generation = self.generation
         try:
-            stream = self._source.stream(generation.provider_id, self._request, user_id=generation.user_id)
+            stream = self._source.stream(
+                generation.provider_id, self._request, user_id=generation.user_id, key=self._key
+            )
             async with aclosing(stream):
                 async for event in stream:
                     self._take(event)

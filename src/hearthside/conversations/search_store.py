@@ -88,12 +88,14 @@ _SQLITE_QUERY = sa.text(
     "  LIMIT :limit)"
 )
 
-_TSQUERY = "(CAST(:owner AS tsquery) && plainto_tsquery('simple', :whole_words) && to_tsquery('simple', :last_word))"
+# Words that PostgreSQL knows no lexeme for make an empty query, which would match everything of the user's.
+_WORDS = "(plainto_tsquery('simple', :whole_words) && to_tsquery('simple', :last_word))"
+_MATCHES = f"numnode({_WORDS}) > 0 AND search @@ (CAST(:owner AS tsquery) && {_WORDS})"
 _POSTGRESQL_QUERY = sa.text(
     "SELECT conversation_id AS id FROM"  # noqa: S608 - what people typed is bound, never part of the text
-    f" (SELECT conversation_id FROM message WHERE search @@ {_TSQUERY} ORDER BY id DESC LIMIT :limit) AS by_message"
+    f" (SELECT conversation_id FROM message WHERE {_MATCHES} ORDER BY id DESC LIMIT :limit) AS by_message"
     f" UNION SELECT id FROM"
-    f" (SELECT id FROM conversation WHERE search @@ {_TSQUERY} ORDER BY id DESC LIMIT :limit) AS by_title"
+    f" (SELECT id FROM conversation WHERE {_MATCHES} ORDER BY id DESC LIMIT :limit) AS by_title"
 )
 
 
@@ -114,3 +116,13 @@ def _tsquery_values(user_id: int, words: Sequence[str]) -> dict[str, Any]:
         "whole_words": " ".join(words[:-1]),
         "last_word": f"'{last}'{prefix}",
     }
+
+
+async def compact(connection: AsyncConnection) -> None:
+    """Rewrites the indexes without what was deleted: until then FTS5 keeps the words, marked as gone.
+
+    PostgreSQL's lie in the rows themselves and in GIN entries, which autovacuum removes.
+    """
+    if connection.dialect.name == "sqlite":
+        for table in SQLITE_DDL:
+            await connection.execute(sa.text(f"INSERT INTO {table}_search({table}_search) VALUES ('optimize')"))  # noqa: S608 - our names

@@ -1,15 +1,6 @@
-"""Text as it can be stored: without U+0000, which PostgreSQL refuses, and without halves of surrogate pairs."""
+"""Texts that come in pieces, as they can be stored."""
 
-import re
-
-_ODD = re.compile("[\0\ud800-\udfff]")
-
-
-def storable(text: str) -> str:
-    """Pairs of surrogates become the character that they stand for, lone ones U+FFFD; U+0000 goes."""
-    if not _ODD.search(text):
-        return text
-    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+from hearthside.kit.text import storable
 
 
 class PieceJoiner:

@@ -88,6 +88,27 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "saved_model",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("uid", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("provider_id", sa.String(length=64), nullable=False),
+        sa.Column("model", sa.String(length=300), nullable=False),
+        sa.Column("name", sa.String(length=300), nullable=False),
+        sa.Column("display_name", sa.String(length=300), nullable=True),
+        sa.Column("description", sa.Text(), nullable=True),
+        sa.Column(
+            "settings", sa.JSON().with_variant(postgresql.JSONB(astext_type=sa.Text()), "postgresql"), nullable=False
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_model")),
+        sa.UniqueConstraint("uid", name=op.f("uq_saved_model_uid")),
+        sa.UniqueConstraint("user_id", "provider_id", "model", name=op.f("uq_saved_model_user_id_provider_id_model")),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "usage_day",
         sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
@@ -106,17 +127,27 @@ def upgrade() -> None:
         sa.Column("username_key", sa.String(length=40), nullable=True),
         sa.Column("email", sa.String(length=320), nullable=True),
         sa.Column("email_key", sa.String(length=320), nullable=True),
-        sa.Column("display_name", sa.String(length=100), nullable=True),
+        sa.Column("display_name", sa.String(length=120), nullable=True),
         sa.Column("password_hash", sa.String(length=255), nullable=False),
         sa.Column("role", sa.String(length=20), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_login_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("deletion_requested_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("deletion_scheduled_for", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user_account")),
         sa.UniqueConstraint("email_key", name=op.f("uq_user_account_email_key")),
         sa.UniqueConstraint("uid", name=op.f("uq_user_account_uid")),
         sa.UniqueConstraint("username_key", name=op.f("uq_user_account_username_key")),
         sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_user_account_deletion",
+        "user_account",
+        ["deletion_scheduled_for"],
+        unique=False,
+        sqlite_where=sa.text("deletion_scheduled_for IS NOT NULL"),
+        postgresql_where=sa.text("deletion_scheduled_for IS NOT NULL"),
     )
     op.create_table(
         "workspace",
@@ -170,6 +201,14 @@ def upgrade() -> None:
         sa.Column("workspace_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("title", sa.String(length=500), nullable=False),
         sa.Column("leaf_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("model_config_uid", sa.String(length=36), nullable=True),
+        sa.Column(
+            "settings",
+            sa.JSON(none_as_null=True).with_variant(
+                postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), "postgresql"
+            ),
+            nullable=True,
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -203,6 +242,43 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_invite_created_by"), "invite", ["created_by"], unique=False)
+    op.create_index(op.f("ix_invite_used_by"), "invite", ["used_by"], unique=False)
+    op.create_table(
+        "model_default",
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("saved_model_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["saved_model_id"],
+            ["saved_model.id"],
+            name=op.f("fk_model_default_saved_model_id_saved_model"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_model_default")),
+    )
+    op.create_index(op.f("ix_model_default_saved_model_id"), "model_default", ["saved_model_id"], unique=False)
+    op.create_table(
+        "profile",
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("bio", sa.String(length=500), nullable=True),
+        sa.Column("date_of_birth", sa.Date(), nullable=True),
+        sa.Column("age", sa.Integer(), nullable=True),
+        sa.Column("profession", sa.String(length=120), nullable=True),
+        sa.Column("heard_from", sa.String(length=120), nullable=True),
+        sa.Column("avatar_url", sa.String(length=2000), nullable=True),
+        sa.Column("survey_completed", sa.Boolean(), nullable=False),
+        sa.Column(
+            "onboarding_responses",
+            sa.JSON(none_as_null=True).with_variant(
+                postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), "postgresql"
+            ),
+            nullable=True,
+        ),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user_account.id"], name=op.f("fk_profile_user_id_user_account"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("user_id", name=op.f("pk_profile")),
+    )
     op.create_table(
         "session",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -225,6 +301,24 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(op.f("ix_session_user_id"), "session", ["user_id"], unique=False)
+    op.create_table(
+        "chat_key",
+        sa.Column(
+            "conversation_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False
+        ),
+        sa.Column("user_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("provider_id", sa.String(length=64), nullable=False),
+        sa.Column("origin", sa.String(length=300), nullable=False),
+        sa.Column("api_key", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["conversation_id"],
+            ["conversation.id"],
+            name=op.f("fk_chat_key_conversation_id_conversation"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("conversation_id", name=op.f("pk_chat_key")),
+    )
     op.create_table(
         "generation",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
@@ -292,6 +386,13 @@ def upgrade() -> None:
         ),
         sa.Column(
             "usage",
+            sa.JSON(none_as_null=True).with_variant(
+                postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), "postgresql"
+            ),
+            nullable=True,
+        ),
+        sa.Column(
+            "metadata",
             sa.JSON(none_as_null=True).with_variant(
                 postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), "postgresql"
             ),
