@@ -11,6 +11,6 @@ lock() {
         --output-file "requirements/$name.lock" "$@"
 }
 
-lock run pyproject.toml --extra hub "$@"
-lock dev pyproject.toml --extra hub --group dev --constraint requirements/run.lock "$@"
+lock run pyproject.toml --extra hub --extra supabase "$@"
+lock dev pyproject.toml --extra hub --extra supabase --group dev --constraint requirements/run.lock "$@"
 lock tools --group tools "$@"

@@ -12,6 +12,8 @@ from hearthside import __version__
 from hearthside.accounts.commands import make_commands as make_admin_commands
 from hearthside.accounts.service import Accounts
 from hearthside.engines.commands import make_commands as make_model_commands
+from hearthside.providers.commands import make_commands as make_key_commands
+from hearthside.providers.rotation import KeyRotation
 from hearthside.settings import Settings
 
 app = typer.Typer(
@@ -76,11 +78,21 @@ def version() -> None:
 
 @asynccontextmanager
 async def _accounts() -> AsyncGenerator[Accounts]:
-    from hearthside.app import open_accounts  # noqa: PLC0415 - as above
+    from hearthside.core import open_accounts  # noqa: PLC0415 - as above
 
     async with open_accounts(load_settings()) as accounts:
         yield accounts
 
 
-app.add_typer(make_admin_commands(_accounts), name="admin")
+@asynccontextmanager
+async def _rotation() -> AsyncGenerator[KeyRotation]:
+    from hearthside.core import open_rotation  # noqa: PLC0415 - as above
+
+    async with open_rotation(load_settings()) as rotation:
+        yield rotation
+
+
+admin = make_admin_commands(_accounts)
+admin.add_typer(make_key_commands(_rotation))
+app.add_typer(admin, name="admin")
 app.add_typer(make_model_commands(load_settings), name="models")

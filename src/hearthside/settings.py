@@ -1,8 +1,8 @@
 """Every setting, read once from the environment and from hearthside.toml, then frozen.
 
 The environment wins over the file. All names carry the prefix HEARTHSIDE_ there (none in the file), but for the few
-that the ecosystem already has a name for: DATABASE_URL, REDIS_URL, ASSETS_URL and the providers' own (OPENAI_API_KEY,
-…; see providers/environment.py). docs/settings.md lists them all; a test compares the two.
+that the ecosystem already has a name for: DATABASE_URL, REDIS_URL, ASSETS_URL, SUPABASE_… and the providers' own
+(OPENAI_API_KEY, …; see providers/environment.py). docs/settings.md lists them all; a test compares the two.
 """
 
 import ipaddress
@@ -18,6 +18,13 @@ from pydantic_settings import (
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+
+class PocketLLMDialect(StrEnum):
+    """The two generations of one published interface."""
+
+    FLAT = "flat"
+    ENVELOPE = "envelope"
 
 
 class SignUp(StrEnum):
@@ -50,6 +57,11 @@ class Settings(BaseSettings):
         default=False, description="Served over HTTPS (behind a proxy): Secure __Host- cookies and HSTS."
     )
 
+    pocketllm_dialect: PocketLLMDialect = Field(
+        default=PocketLLMDialect.FLAT,
+        description="Which of the PocketLLM dialects answers at /v1: flat or envelope. Each keeps its own prefix too.",
+    )
+
     # Where it keeps things
     data_dir: Path = Field(default=Path("data"), description="Folder of the database, the keys and the models.")
     database_url: str | None = _shared("database_url")
@@ -57,6 +69,9 @@ class Settings(BaseSettings):
     assets_url: str | None = _shared("assets_url")
     master_key: SecretStr | None = Field(
         default=None, description="32 bytes, base64; encrypts provider keys. Default: a file in the data folder."
+    )
+    previous_master_key: SecretStr | None = Field(
+        default=None, description="The master key before this one, while `hearthside admin rotate-keys` is to be run."
     )
 
     # Accounts
@@ -68,6 +83,13 @@ class Settings(BaseSettings):
     )
     session_days: int = Field(default=7, ge=1, le=365, description="A browser session ends after so many days.")
     session_idle_hours: int = Field(default=72, ge=1, description="… or after so many hours without a request.")
+    deletion_grace_days: int = Field(
+        default=30, ge=1, le=3650, description="A deleted account can be brought back for so many days."
+    )
+    supabase_url: str | None = _shared("supabase_url")
+    supabase_anon_key: SecretStr | None = _shared("supabase_anon_key")
+    supabase_service_role_key: SecretStr | None = _shared("supabase_service_role_key")
+    supabase_jwt_secret: SecretStr | None = _shared("supabase_jwt_secret")
 
     # Limits
     requests_per_minute_per_address: int = Field(
@@ -80,6 +102,7 @@ class Settings(BaseSettings):
     daily_messages_per_user: int = Field(default=5000, ge=0, description="Messages a user may send a day; 0: no limit.")
     daily_tokens_per_user: int = Field(default=0, ge=0, description="Tokens a user may spend a day; 0: no limit.")
     max_body_bytes: int = Field(default=1_048_576, ge=1024, description="The largest JSON body taken.")
+    max_upload_bytes: int = Field(default=26_214_400, ge=1024, description="The largest file taken.")
     max_streams_per_user: int = Field(default=50, ge=1, description="Streams that a user may have open at once.")
 
     # Models
@@ -139,8 +162,12 @@ class Settings(BaseSettings):
 
     @property
     def effective_sign_up(self) -> SignUp:
-        """What sign-up is where the setting says nothing: open on loopback, by invite elsewhere."""
-        return self.sign_up or (SignUp.OPEN if self.listens_on_loopback_only else SignUp.INVITE)
+        """What sign-up is where the setting says nothing: open on loopback, by invite elsewhere.
+
+        Where Supabase keeps the accounts it decides; there are no invites.
+        """
+        is_open = self.listens_on_loopback_only or self.supabase_url is not None
+        return self.sign_up or (SignUp.OPEN if is_open else SignUp.INVITE)
 
     @property
     def models_folder(self) -> Path:

@@ -12,22 +12,27 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.accounts.access_tokens import AccessTokens
 from hearthside.accounts.cache import ActorCache
+from hearthside.accounts.deletion import Deletion
 from hearthside.accounts.model import Origin
 from hearthside.accounts.passwords import QuickHasher
 from hearthside.accounts.policy import AccountPolicy
 from hearthside.accounts.presence import Presence
+from hearthside.accounts.profiles import Profiles
 from hearthside.accounts.resolver import Credentials, Resolver
 from hearthside.accounts.service import Accounts
 from hearthside.accounts.session_secrets import SessionSecrets
+from hearthside.app import install_doors
+from hearthside.conversations.chat_keys import ChatKeys
+from hearthside.conversations.chat_settings import ChatSettings, forget_model
 from hearthside.conversations.generations import GenerationPolicy, Generations
 from hearthside.conversations.service import Conversations
-from hearthside.dialects.conversations import install
-from hearthside.dialects.edge import Edge, EdgePolicy
-from hearthside.dialects.errors import error_table
 from hearthside.dialects.services import Services
+from hearthside.gateway.key_check import KeyCheck
 from hearthside.gateway.model import Capabilities, Finished, FinishReason, ModelInfo, TextDelta
+from hearthside.gateway.providers.openrouter import OpenRouterAccount
 from hearthside.gateway.providers.scripted import Gate, ScriptedProvider, Step, says
 from hearthside.gateway.service import Gateway
+from hearthside.gateway.upstream import Upstream
 from hearthside.kit.actor import Role, Scope
 from hearthside.kit.clock import SystemClock
 from hearthside.kit.db import Database, metadata
@@ -35,14 +40,19 @@ from hearthside.kit.errors import Unavailable
 from hearthside.kit.events import EventLog
 from hearthside.kit.keys import MasterKey
 from hearthside.kit.limits import RateLimiter
+from hearthside.kit.outbound import Outbound
 from hearthside.kit.wakeups import LocalWakeups
 from hearthside.models.catalogue import Catalogue
+from hearthside.models.defaults import SavedDefaults
+from hearthside.models.saved import SavedModels
+from hearthside.portability.assembly import assemble as assemble_portability
 from hearthside.providers.keys import ProviderKeys
 from hearthside.providers.model import Endpoint, WireProtocol
 from hearthside.providers.service import ProviderDirectory
 from hearthside.server import build, listen
 from hearthside.settings import Settings, SignUp
 from hearthside.usage.model import Quotas
+from hearthside.usage.prices import BundledPrices
 from hearthside.usage.service import Usage
 from tests.contracts.client import Client
 
@@ -220,9 +230,8 @@ async def _compose(
         cache=cache,
     )
     resolver = Resolver(database, clock, signer=signer, secrets=secrets, policy=policy, cache=cache, presence=presence)
-    directory = ProviderDirectory(
-        database, clock, ProviderKeys(keys.derive("provider-keys")), server=[LM_STUDIO], local_servers=NoLocalServers()
-    )
+    provider_keys = ProviderKeys(keys.derive("provider-keys"))
+    directory = ProviderDirectory(database, clock, provider_keys, server=[LM_STUDIO], local_servers=NoLocalServers())
     gateway = Gateway({WireProtocol.OPENAI: fake}, directory, clock)
     wakeups = LocalWakeups()
     events = EventLog(database, wakeups, clock)
@@ -231,7 +240,19 @@ async def _compose(
     generations = Generations(
         database, clock, events, wakeups, gateway, usage, GenerationPolicy(settings.max_streams_per_user)
     )
-    catalogue = Catalogue(directory, gateway, clock, default=None)
+    catalogue = Catalogue(
+        directory, gateway, clock, default=None, defaults=SavedDefaults(database), prices=BundledPrices(clock)
+    )
+    saved_models = SavedModels(database, clock, directory, catalogue, on_delete=forget_model)
+    chat_settings = ChatSettings(
+        database,
+        clock,
+        keys=ChatKeys(database, clock, provider_keys),
+        directory=directory,
+        saved=saved_models,
+        catalogue=catalogue,
+        usage=usage,
+    )
 
     async def readiness() -> Sequence[str]:
         return missing
@@ -246,10 +267,16 @@ async def _compose(
         clock=clock,
         accounts=accounts,
         resolver=resolver,
+        profiles=Profiles(database, clock),
+        deletion=Deletion(database, clock, policy=policy, cache=cache, runners=[generations]),
         conversations=Conversations(database, clock, events, wakeups, usage),
         generations=generations,
         catalogue=catalogue,
+        saved_models=saved_models,
+        chat_settings=chat_settings,
+        portability=assemble_portability(database, clock),
         directory=directory,
+        key_check=KeyCheck(gateway, directory, OpenRouterAccount(Upstream(Outbound(), clock))),
         usage=usage,
         limiter=limiter,
         readiness=readiness,
@@ -261,9 +288,7 @@ async def _compose(
 async def _serve(services: Services, settings: Settings) -> AsyncGenerator[str]:
     app = FastAPI(title="Hearthside", version="test")
     app.state.services = services
-    install(app)
-    policy = EdgePolicy.from_settings(settings)
-    app.add_middleware(Edge, policy=policy, errors=error_table(app), clock=services.clock)
+    install_doors(app, settings, services.clock)
 
     async def drain() -> None:
         await services.generations.close(0)

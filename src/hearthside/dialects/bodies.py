@@ -37,7 +37,28 @@ async def read_body(receive: Receive, limit_bytes: int, *, announced_bytes: int 
             if not message.get("more_body", False):
                 return b"".join(parts)
     await _discard(receive)
-    raise TooLarge(f"The body is larger than the {limit_bytes} bytes that this server takes.")
+    raise _too_large(limit_bytes)
+
+
+def counted(receive: Receive, limit_bytes: int) -> Receive:
+    """A receive that hands a body on as it comes, and raises TooLarge as soon as there is more of it than that."""
+    size = 0
+
+    async def next_part() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit_bytes:
+            if message.get("more_body", False):
+                await _discard(receive)
+            raise _too_large(limit_bytes)
+        return message
+
+    return next_part
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"The body is larger than the {limit_bytes} bytes that this server takes.")
 
 
 async def _discard(receive: Receive) -> None:

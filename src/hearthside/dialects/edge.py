@@ -6,25 +6,25 @@ Out: the request id, the time it took, security headers, one log line. Exception
 """
 
 import logging
-import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Self
+from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hearthside.dialects.bodies import ClientGone, is_deeper_than, read_body, replay
+from hearthside.dialects.arrival import Arrival
+from hearthside.dialects.bodies import ClientGone, counted, is_deeper_than, read_body, replay
 from hearthside.dialects.errors import ErrorTable, InternalError
 from hearthside.dialects.origin import HostRule, Network, client_address, is_cross_site, parse_networks
 from hearthside.kit.clock import Clock
 from hearthside.kit.errors import Forbidden, HearthsideError, Invalid, TooLarge
-from hearthside.kit.ids import new_uid
 from hearthside.settings import Settings
 
 logger = logging.getLogger(__name__)
 
 MAX_JSON_DEPTH = 64
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -44,6 +44,7 @@ class EdgePolicy:
     hosts: HostRule
     trusted_proxies: tuple[Network, ...]
     max_body_bytes: int
+    max_upload_bytes: int
     https: bool
 
     @classmethod
@@ -53,6 +54,7 @@ class EdgePolicy:
             hosts=HostRule(settings.allowed_hosts, listens_on=settings.host),
             trusted_proxies=parse_networks(settings.trusted_proxies),
             max_body_bytes=settings.max_body_bytes,
+            max_upload_bytes=settings.max_upload_bytes,
             https=settings.https,
         )
 
@@ -63,13 +65,19 @@ class EdgePolicy:
 
 
 class Edge:
-    """Sets scope["state"]["request_id"] and ["address"]; credentials add ["user_id"] for the log line."""
+    """Sets scope["state"]["request_id"], ["address"] and ["arrival"]; credentials add ["user_id"] for the log line.
 
-    def __init__(self, app: ASGIApp, *, policy: EdgePolicy, errors: ErrorTable, clock: Clock) -> None:
+    `uploads`: the paths whose bodies are files, which their routes read (dialects/uploads.py).
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, policy: EdgePolicy, errors: ErrorTable, clock: Clock, uploads: Collection[str] = ()
+    ) -> None:
         self._app = app
         self._policy = policy
         self._errors = errors
         self._clock = clock
+        self._uploads = uploads
         self._headers = policy.response_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,19 +86,24 @@ class Edge:
             return
         headers = Headers(scope=scope)
         state = scope.setdefault("state", {})
-        state["request_id"] = _request_id(headers)
+        state["request_id"] = self._request_id(scope, headers)
+        state[Arrival.KEY] = arrival = Arrival(self._clock)
         peer = scope["client"][0] if scope.get("client") else None
         state["address"] = client_address(peer, headers, self._policy.trusted_proxies)
-        answer = _Answer(send, self._headers, state["request_id"], self._clock)
+        answer = _Answer(send, self._headers, state["request_id"], arrival)
         try:
             await self._handle(scope, receive, answer, headers)
         finally:
             _log(scope, answer)
 
+    def _request_id(self, scope: Scope, headers: Headers) -> str:
+        given = headers.get("x-request-id", "")
+        return given if self._errors.takes_request_id(scope["path"], given) else str(uuid4())
+
     async def _handle(self, scope: Scope, receive: Receive, answer: "_Answer", headers: Headers) -> None:
         try:
             self._admit(scope, headers)
-            await self._app(scope, await self._bounded(receive, headers), answer.send)
+            await self._app(scope, await self._bounded(scope, receive, headers), answer.send)
         except ClientGone:
             return
         except HearthsideError as error:
@@ -110,10 +123,12 @@ class Edge:
         if is_cross_site(scope["method"], headers):
             raise Forbidden("This request comes from a page of another site.", code="csrf_invalid")
 
-    async def _bounded(self, receive: Receive, headers: Headers) -> Receive:
+    async def _bounded(self, scope: Scope, receive: Receive, headers: Headers) -> Receive:
         announced = headers.get("content-length")
         if announced in (None, "0") and "transfer-encoding" not in headers:
             return receive
+        if scope["path"] in self._uploads:
+            return counted(receive, self._policy.max_upload_bytes)
         limit = self._policy.max_body_bytes
         body = await read_body(receive, limit, announced_bytes=int(announced) if announced else None)
         if "json" in headers.get("content-type", "") and is_deeper_than(MAX_JSON_DEPTH, body):
@@ -131,17 +146,16 @@ class Edge:
 class _Answer:
     """The way out: adds the headers, remembers what was answered."""
 
-    def __init__(self, send: Send, headers: dict[str, str], request_id: str, clock: Clock) -> None:
+    def __init__(self, send: Send, headers: dict[str, str], request_id: str, arrival: Arrival) -> None:
         self._send = send
         self._headers = headers
         self._request_id = request_id
-        self._clock = clock
-        self._started = clock.monotonic()
+        self._arrival = arrival
         self.status: int | None = None
 
     @property
     def seconds(self) -> float:
-        return self._clock.monotonic() - self._started
+        return self._arrival.seconds
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -152,11 +166,6 @@ class _Answer:
             headers["X-Request-ID"] = self._request_id
             headers["X-Process-Time"] = f"{self.seconds:.4f}"
         await self._send(message)
-
-
-def _request_id(headers: Headers) -> str:
-    given = headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else new_uid()
 
 
 def _log(scope: Scope, answer: _Answer) -> None:

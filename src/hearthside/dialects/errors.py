@@ -6,7 +6,9 @@ and the edge, which refuses requests before a route is known.
 """
 
 import logging
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
@@ -30,6 +32,8 @@ from hearthside.kit.errors import (
 
 logger = logging.getLogger(__name__)
 
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
 Renderer = Callable[[HearthsideError, str], Response]
 """Words an error in a dialect: (error, request id) -> the response."""
 
@@ -46,16 +50,34 @@ class InternalError(HearthsideError):
     default_code = "internal_error"
 
 
+class Malformed(Invalid):
+    """A request that does not have the form which its schema asks for: its fields bear the names of the dialect."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    prefix: str
+    render: Renderer
+    request_ids: re.Pattern[str]
+
+
 class ErrorTable:
     """prefix -> renderer."""
 
     def __init__(self) -> None:
-        self._renderers: list[tuple[str, Renderer]] = []
+        self._entries: list[_Entry] = []
 
-    def add(self, prefix: str, renderer: Renderer) -> None:
-        """Gives the paths under `prefix` (whole segments; "" for all that is left) to a dialect."""
-        self._renderers.append((prefix.rstrip("/"), renderer))
-        self._renderers.sort(key=lambda entry: len(entry[0]), reverse=True)
+    def add(self, prefix: str, renderer: Renderer, *, request_ids: re.Pattern[str] = REQUEST_ID) -> None:
+        """Gives the paths under `prefix` (whole segments; "" for all that is left) to a dialect.
+
+        `request_ids`: which ids of a client's own its answers may carry; any other one is replaced.
+        """
+        self._entries.append(_Entry(prefix.rstrip("/"), renderer, request_ids))
+        self._entries.sort(key=lambda entry: len(entry.prefix), reverse=True)
+
+    def takes_request_id(self, path: str, request_id: str) -> bool:
+        entry = self._entry(path)
+        return (entry.request_ids if entry else REQUEST_ID).fullmatch(request_id) is not None
 
     def response(self, scope: Scope, error: HearthsideError, headers: Mapping[str, str] | None = None) -> Response:
         """The error in the words of the dialect whose path was asked for, with the headers that HTTP wants."""
@@ -66,7 +88,10 @@ class ErrorTable:
                 extra={"request_id": request_id, "code": error.code},
                 exc_info=error.__cause__,
             )
-        response = self._renderer(scope["path"])(error, request_id)
+        entry = self._entry(scope["path"])
+        if entry is None:
+            raise LookupError("no dialect has claimed the prefix ''")
+        response = entry.render(error, request_id)
         response.headers.update(headers or {})
         if error.retry_after_seconds is not None:
             response.headers["Retry-After"] = str(max(1, round(error.retry_after_seconds)))
@@ -74,11 +99,8 @@ class ErrorTable:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
 
-    def _renderer(self, path: str) -> Renderer:
-        for prefix, renderer in self._renderers:
-            if path == prefix or path.startswith(prefix + "/"):
-                return renderer
-        raise LookupError("no dialect has claimed the prefix ''")
+    def _entry(self, path: str) -> _Entry | None:
+        return next((one for one in self._entries if path == one.prefix or path.startswith(one.prefix + "/")), None)
 
 
 def error_table(app: FastAPI) -> ErrorTable:
@@ -116,12 +138,12 @@ def _methods_of(request: Request) -> list[str]:
     return [method for method in ("GET", "POST", "PUT", "PATCH", "DELETE") if matches(method)]
 
 
-def from_validation(error: RequestValidationError) -> Invalid:
+def from_validation(error: RequestValidationError) -> Malformed:
     """What pydantic and the JSON decoder found, as our own kind. Values are never repeated: they may be secrets."""
     fields = [_field_problem(problem) for problem in error.errors()]
     first = f"{fields[0].where}: {fields[0].message}" if fields else "the request could not be read"
     more = f" (and {len(fields) - 1} more)" if len(fields) > 1 else ""
-    return Invalid(f"The request is not valid. {first}{more}", fields=fields)
+    return Malformed(f"The request is not valid. {first}{more}", fields=fields)
 
 
 def _field_problem(problem: Mapping[str, Any]) -> FieldProblem:

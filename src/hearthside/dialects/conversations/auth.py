@@ -26,7 +26,7 @@ async def login(body: schemas.LoginBody, response: Response, house: House, origi
 
 @router.post("/register")
 async def register(body: schemas.RegisterBody, response: Response, house: House, origin: From) -> schemas.SignedIn:
-    user = await house.accounts.sign_up(
+    new = await house.accounts.sign_up_for_session(
         username=body.username,
         email=body.email,
         password=body.password,
@@ -34,7 +34,6 @@ async def register(body: schemas.RegisterBody, response: Response, house: House,
         display_name=body.display_name,
         origin=origin,
     )
-    new = await house.accounts.start_session(user, origin=origin)
     set_session_cookie(response, new, house.settings)
     return to_signed_in(new)
 

@@ -1,24 +1,13 @@
 """Between the core's objects and document 2's JSON: pure functions, no I/O."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
-
-import msgspec
+from datetime import datetime
 
 from hearthside.accounts.model import AuditEntry, Invite, NewSession, Session, User
 from hearthside.conversations.model import Conversation, Message
 from hearthside.dialects.conversations import schemas
-from hearthside.dialects.conversations.errors import to_code
-from hearthside.dialects.stream import Frame
-from hearthside.kit.events import LoggedEvent
+from hearthside.dialects.replies import to_time, to_token_counts
 from hearthside.models.model import ProviderListing
 from hearthside.usage.model import DayUsage
-
-
-def to_time(moment: datetime) -> str:
-    """`2024-01-15T10:30:00`: UTC, to the second, no zone."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _to_time_or_none(moment: datetime | None) -> str | None:
@@ -112,17 +101,11 @@ def to_message(message: Message) -> schemas.MessageOut:
         role=message.role,
         content=message.content,
         provider_meta=None if message.provider_meta is None else dict(message.provider_meta),
-        token_usage=None if message.usage is None else schemas.TokenUsage(**_to_usage(message.usage)),
+        token_usage=None if message.usage is None else schemas.TokenUsage(**to_token_counts(message.usage)),
         created_at=to_time(message.created_at),
         parent_id=message.parent_id,
         status=message.status,
     )
-
-
-def _to_usage(usage: Mapping[str, int]) -> dict[str, int]:
-    prompt, completion = usage.get("input_tokens", 0), usage.get("output_tokens", 0)
-    total = usage.get("total_tokens", prompt + completion)
-    return {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": total}
 
 
 def to_provider(listing: ProviderListing) -> schemas.ProviderOut:
@@ -139,21 +122,3 @@ def to_provider(listing: ProviderListing) -> schemas.ProviderOut:
         ),
         models=[schemas.ModelOut(id=model.id, label=model.label) for model in listing.models],
     )
-
-
-def to_frame(event: LoggedEvent, generation_uid: str) -> Frame:
-    """An event of a generation's log as the document's event of the same name."""
-    data = {"generation_id": generation_uid, **_payload(event)}
-    return Frame(str(event.seq), event.type, msgspec.json.encode(data))
-
-
-def _payload(event: LoggedEvent) -> Mapping[str, Any]:
-    if event.type == "usage":
-        return {"usage": _to_usage(event.data)}
-    if event.type == "error":
-        return {**event.data, "code": to_code(event.data["code"])}
-    return event.data
-
-
-def to_ping(generation_uid: str, now: datetime) -> bytes:
-    return msgspec.json.encode({"ts": to_time(now), "generation_id": generation_uid})

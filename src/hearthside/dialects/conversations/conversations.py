@@ -4,11 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from hearthside.conversations.model import Message
 from hearthside.dialects.conversations import fields, schemas
 from hearthside.dialects.conversations.codec import to_conversation, to_message
 from hearthside.dialects.credentials import Reader, Throttled, Writer
-from hearthside.dialects.services import House, Services
+from hearthside.dialects.services import House
 from hearthside.kit.actor import Actor, Scope
 
 router = APIRouter(prefix="/conversations", tags=["conversations"])
@@ -66,7 +65,8 @@ async def list_messages(
 ) -> list[schemas.MessageOut]:
     """All messages, as the document says; with `limit`, a page of them."""
     if limit is None:
-        return [to_message(message) for message in await _all_messages(house, actor, conversation_id, tree=tree)]
+        messages = await house.conversations.all_messages(actor, conversation_id, tree=tree)
+        return [to_message(message) for message in messages]
     page = await house.conversations.messages(actor, conversation_id, limit=limit, cursor=cursor, tree=tree)
     _say_next(response, page.next_cursor)
     return [to_message(message) for message in page.items]
@@ -92,19 +92,6 @@ async def select_branch(
     """Shows the branch that the message is on."""
     await house.conversations.select_leaf(actor, conversation_id, body.message_id)
     return schemas.Done(message="Branch selected")
-
-
-async def _all_messages(house: Services, actor: Actor, conversation_id: int, *, tree: bool) -> list[Message]:
-    messages: list[Message] = []
-    cursor: str | None = None
-    while True:
-        page = await house.conversations.messages(
-            actor, conversation_id, limit=fields.MAX_PAGE, cursor=cursor, tree=tree
-        )
-        messages.extend(page.items)
-        cursor = page.next_cursor
-        if cursor is None:
-            return messages
 
 
 def _say_next(response: Response, cursor: str | None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from hearthside.dialects.errors import InternalError, MethodNotAllowed
+from hearthside.dialects.replies import to_code
 from hearthside.kit import errors as kinds
 from hearthside.kit.errors import HearthsideError
 
@@ -24,20 +25,6 @@ STATUS: dict[type[HearthsideError], int] = {
     kinds.UpstreamTimeout: 504,
     kinds.StorageFull: 507,
 }
-
-# The document knows three failures of a provider, the core tells more apart. Other codes are the core's in capitals.
-CODES = {
-    "provider_auth": "PROVIDER_ERROR",
-    "provider_rate_limited": "PROVIDER_ERROR",
-    "provider_quota": "PROVIDER_ERROR",
-    "stream_cut": "PROVIDER_ERROR",
-    "provider_overloaded": "PROVIDER_UNREACHABLE",
-}
-
-
-def to_code(code: str) -> str:
-    """A code of the core as this dialect writes it."""
-    return CODES.get(code) or code.upper()
 
 
 def to_response(error: HearthsideError, request_id: str) -> Response:

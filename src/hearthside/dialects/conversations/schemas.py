@@ -81,7 +81,7 @@ class LeafBody(Body):
 
 
 class StreamBody(Body):
-    """Which model answers, and how. Without provider or model, the server's default."""
+    """Which model answers, and how. What is not said: as chosen for the conversation, else the default."""
 
     provider_id: Line | None = Field(None, min_length=1, max_length=200)
     model: Line | None = Field(None, min_length=1, max_length=500)
