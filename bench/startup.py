@@ -21,8 +21,8 @@ IDLE_SECONDS = 2
 
 # Each costs more than 50 ms or 4 MB, and a server that only answers /ready has no use for it.
 MUST_WAIT = (
-    "aiohttp", "alembic", "anthropic", "asyncpg", "cryptography", "dbos", "huggingface_hub", "joserfc", "numpy",
-    "openai", "redis", "structlog", "torch", "trimesh", "xllamacpp",
+    "aiohttp", "alembic", "anthropic", "asyncpg", "cryptography", "dbos", "genai_prices", "huggingface_hub", "joserfc",
+    "numpy", "openai", "redis", "structlog", "torch", "trimesh", "xllamacpp",
 )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ WITH_EXAMPLES = {
     "README.md": STREAMED,
     "docs/conversations-api.md": STREAMED,
     "docs/envelope-api.md": r'"role":"assistant"',
+    "docs/pocketllm-api.md": STREAMED,
 }
 
 
@@ -56,7 +57,7 @@ def test_every_variable_of_a_provider_is_documented() -> None:
     }
 
 
-@pytest.mark.parametrize("dialect", ["conversations", "envelope"])
+@pytest.mark.parametrize("dialect", ["conversations", "envelope", "gotrue", "pocketllm"])
 def test_every_route_is_documented_and_exists(dialect: str) -> None:
     # Imported late: importing the web framework would slow down every run that only wants the settings.
     routers = importlib.import_module(f"hearthside.dialects.{dialect}").ROUTERS

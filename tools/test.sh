@@ -6,4 +6,5 @@ cd "$(dirname "$0")/.."
 
 tools/setup.sh dev
 tools/system-packages.sh
+tools/node.sh
 exec .venv/bin/python -m pytest -n 2 "$@"

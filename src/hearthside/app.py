@@ -15,6 +15,7 @@ from hearthside.core import Core, DataFolderInUseError, open_database
 from hearthside.dialects import conversations as conversations_dialect
 from hearthside.dialects import envelope as envelope_dialect
 from hearthside.dialects import front
+from hearthside.dialects import gotrue as gotrue_dialect
 from hearthside.dialects import pocketllm as flat_dialect
 from hearthside.dialects.edge import Edge, EdgePolicy
 from hearthside.dialects.errors import error_table
@@ -64,6 +65,7 @@ def install_doors(app: FastAPI, settings: Settings, clock: Clock) -> None:
         enveloped = ("/v1", *enveloped)
     flat_dialect.install(app, flat)
     envelope_dialect.install(app, enveloped)
+    gotrue_dialect.install(app)
     front.install(app)
     policy, errors = EdgePolicy.from_settings(settings), error_table(app)
     app.add_middleware(Edge, policy=policy, errors=errors, clock=clock, uploads=upload_paths(app))

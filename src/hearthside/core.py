@@ -112,15 +112,6 @@ class Core:
         directory, gateway = await self._open_gateway()
         catalogue, saved_models = self._open_models(directory, gateway)
         conversations, self._generations, usage = await self._open_conversations(gateway)
-        chat_settings = ChatSettings(
-            self.database,
-            self._clock,
-            keys=ChatKeys(self.database, self._clock, provider_keys(self._master_keys)),
-            directory=directory,
-            saved=saved_models,
-            catalogue=catalogue,
-            usage=usage,
-        )
         people = await self._open_people(limiter)
         await self._open_purge(directory, saved_models, usage, people)
         return Services(
@@ -131,7 +122,7 @@ class Core:
             profiles=people.profiles,
             deletion=people.deletion,
             conversations=conversations,
-            chat_settings=chat_settings,
+            chat_settings=self._chat_settings(directory, saved_models, catalogue, usage),
             generations=self._generations,
             catalogue=catalogue,
             saved_models=saved_models,
@@ -174,6 +165,14 @@ class Core:
         self._stack.push_async_callback(catalogue.close)
         saved = SavedModels(self.database, self._clock, directory, catalogue, on_delete=forget_model)
         return catalogue, saved
+
+    def _chat_settings(
+        self, directory: ProviderDirectory, saved: SavedModels, catalogue: Catalogue, usage: Usage
+    ) -> ChatSettings:
+        keys = ChatKeys(self.database, self._clock, provider_keys(self._master_keys))
+        return ChatSettings(
+            self.database, self._clock, keys=keys, directory=directory, saved=saved, catalogue=catalogue, usage=usage
+        )
 
     async def _open_purge(
         self, directory: ProviderDirectory, saved_models: SavedModels, usage: Usage, people: People

@@ -49,6 +49,8 @@ async def test_everything_of_one_user_goes_in_parts_and_nothing_of_another(start
     assert (await process.conversations.list(ANNE)).items == ()
     assert (await process.conversations.list(ANNE, query="three")).items == ()
     assert len((await process.conversations.list(BERT, query="three")).items) == 3
-    async with process.database.write() as connection:
-        await erasing.compact(connection)
+    is_more = True
+    while is_more:
+        async with process.database.write() as connection:
+            is_more = await erasing.compact(connection)
     assert len((await process.conversations.list(BERT, query="three")).items) == 3

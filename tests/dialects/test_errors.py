@@ -1,3 +1,5 @@
+import re
+
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse, Response
 
@@ -41,3 +43,13 @@ def test_headers_that_http_wants() -> None:
 def test_there_is_one_table_an_application() -> None:
     app = FastAPI()
     assert error_table(app) is error_table(app)
+
+
+def test_a_dialect_says_which_request_ids_of_clients_it_takes() -> None:
+    errors = table()
+    errors.add("/strict", plain("strict"), request_ids=re.compile("[0-9]+"))
+    assert errors.takes_request_id("/strict/path", "123")
+    assert not errors.takes_request_id("/strict/path", "abc")
+    assert errors.takes_request_id("/", "abc-1.2_3")
+    assert not errors.takes_request_id("/", "a b")
+    assert ErrorTable().takes_request_id("/", "abc"), "before any dialect is there"

@@ -10,6 +10,7 @@ from hearthside.kit.actor import Scope
 from hearthside.kit.clock import ManualClock
 from hearthside.kit.db import Database
 from hearthside.kit.errors import Forbidden, Invalid, NotFound, Unavailable, UpstreamTimeout
+from hearthside.models import store
 from hearthside.models.model import ModelSettings, SavedModel, Selection
 from hearthside.models.saved import SavedModels
 from hearthside.models.store import model_default, saved_model
@@ -218,6 +219,18 @@ async def test_defaults_set_while_others_are_deleted(house: House) -> None:
     assert {type(outcome) for outcome in outcomes if isinstance(outcome, Exception)} <= {NotFound}
     assert len(await house.saved.list(ANNA)) == 10
     assert len(await defaults(house)) == 1
+
+
+async def test_one_that_is_being_made_the_default_is_deleted(house: House, database: Database) -> None:
+    a, _ = await saved(house, "a", "b")
+    async with database.write() as connection:
+        await store.lock_user(connection, ANNA.user_id)
+        await store.set_default(connection, ANNA.user_id, a.id)
+        deletion = asyncio.create_task(house.saved.delete(ANNA, a.uid))
+        for _ in range(20):
+            await house.saved.list(ANNA)  # time enough to look too early, for one that does not wait
+    await deletion
+    assert await defaults(house) == ["b"]
 
 
 async def test_a_set_default_that_fails_leaves_the_old_one(house: House) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from hearthside.kit.clock import ManualClock
 from hearthside.kit.db import Database
-from hearthside.kit.errors import Invalid
+from hearthside.kit.errors import Invalid, Unavailable
 from hearthside.kit.keys import MasterKeys
 from hearthside.kit.secret import Secret
 from hearthside.providers import store
@@ -160,6 +160,21 @@ async def test_kill_9_halfway(database: Database, tmp_path: Path) -> None:
     assert len(await key_ids(database)) == 1
     assert not (tmp_path / "master.key.previous").exists()
     await check_all(server(database, tmp_path))
+
+
+async def test_a_server_that_does_not_go_along_is_not_raced_for_ever(database: Database, tmp_path: Path) -> None:
+    """One whose key is in its environment, and is the old one."""
+    stubborn = ProviderKeys(*MasterKeys(tmp_path).derived("provider-keys"))
+    directory = ProviderDirectory(database, ManualClock(), stubborn, server=[], local_servers=LocalServers())
+
+    async def somebody_comes() -> int:
+        await directory.configure(1, "groq", api_key=secret_of(1))
+        return 0
+
+    with pytest.raises(Unavailable, match="Restart it"):
+        await rotation(database, tmp_path, somebody_comes).run()
+    assert (tmp_path / "master.key.previous").exists()
+    await check_all(server(database, tmp_path), range(1, 2))
 
 
 async def test_what_does_not_open_is_left_and_does_not_stand_in_the_way(database: Database, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from hearthside.kit.errors import FieldProblem, Invalid
+from hearthside.kit.text import storable
 
 USERNAME = re.compile(r"[A-Za-z0-9._-]{3,40}")
 # Enough to catch a slip; whether an address exists only a letter to it can tell.
@@ -48,14 +49,9 @@ def checked_display_name(name: str, field: str = "display_name") -> str:
 def checked_prose(text: str, field: str, *, limit: int) -> str:
     """A text of any number of lines, or none, without the blanks around it. Errors: Invalid."""
     text = text.strip()
-    if len(text) > limit or not is_storable(text):
+    if len(text) > limit or storable(text) != text:
         raise _invalid(field, f"a text of at most {limit} characters")
     return text
-
-
-def is_storable(text: str) -> bool:
-    """False where a database refuses the text: PostgreSQL takes no U+0000, and none takes half a surrogate pair."""
-    return "\0" not in text and _encodable(text)
 
 
 def compared(name: str) -> str:

@@ -2,18 +2,19 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from hearthside.accounts import profile_store, store
 from hearthside.accounts.model import Profile, ProfileChange
-from hearthside.accounts.names import checked_display_name, checked_prose, checked_username, compared, is_storable
+from hearthside.accounts.names import checked_display_name, checked_prose, checked_username, compared
 from hearthside.kit.actor import Actor, Scope
 from hearthside.kit.clock import Clock
 from hearthside.kit.db import Database
 from hearthside.kit.errors import Conflict, FieldProblem, Invalid, NotFound, Unauthenticated
+from hearthside.kit.text import storable, storable_json
 
 LONGEST = {"bio": 500, "profession": 120, "heard_from": 120}
 LONGEST_URL = 2000
@@ -96,7 +97,7 @@ def _names(change: ProfileChange) -> dict[str, str | None]:
 
 
 def _checked_url(url: str) -> str:
-    if url and (len(url) > LONGEST_URL or not is_storable(url) or not _URL.fullmatch(url)):
+    if url and (len(url) > LONGEST_URL or storable(url) != url or not _URL.fullmatch(url)):
         raise _invalid("avatar_url", f"must be an http or https URL of at most {LONGEST_URL} characters")
     return url
 
@@ -114,22 +115,9 @@ def _checked_responses(responses: Mapping[str, Any]) -> dict[str, Any]:
         size = len(json.dumps(dict(responses), allow_nan=False))
     except (TypeError, ValueError, RecursionError):
         raise _invalid("onboarding_responses", wanted) from None
-    if size > MOST_RESPONSE_CHARACTERS or not _texts_are_storable(responses):
+    if size > MOST_RESPONSE_CHARACTERS or storable_json(dict(responses)) != responses:
         raise _invalid("onboarding_responses", wanted)
     return dict(responses)
-
-
-def _texts_are_storable(value: Any) -> bool:
-    match value:
-        case str():
-            return is_storable(value)
-        case Mapping():
-            parts = cast("Mapping[Any, Any]", value)
-            return all(is_storable(str(key)) and _texts_are_storable(part) for key, part in parts.items())
-        case list() | tuple():
-            return all(_texts_are_storable(part) for part in cast("Sequence[Any]", value))
-        case _:
-            return True
 
 
 def _invalid(field: str, wanted: str) -> Invalid:

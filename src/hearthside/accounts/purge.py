@@ -27,8 +27,8 @@ Erase = Callable[[AsyncConnection, int], Awaitable[bool | None]]
 """Removes what a slice keeps of the user with this id. True: there may be more; it is called again, in a new
 transaction. Doing it once more than needed does no harm. It is not called while the user can still come back."""
 
-Compact = Callable[[AsyncConnection], Awaitable[None]]
-"""Frees an index of a slice from what it still holds of rows that are deleted."""
+Compact = Callable[[AsyncConnection], Awaitable[bool]]
+"""Frees an index of a slice from what it still holds of rows that are deleted, part by part, as above."""
 
 Forget = Callable[[str], Awaitable[None]]
 """Removes the user with this uid from somewhere outside the database. Doing it twice does no harm."""
@@ -97,8 +97,8 @@ class Purge:
         if not erased:
             return 0
         for compact in self._compactors:
-            async with self._database.write() as connection:
-                await compact(connection)
+            while await self._compact_some(compact):
+                pass
         await self._database.scrub()
         async with self._database.write() as connection:
             now = self._clock.now()
@@ -108,6 +108,10 @@ class Purge:
                 )
         logger.info("accounts were erased", extra={"count": len(erased)})
         return len(erased)
+
+    async def _compact_some(self, compact: Compact) -> bool:
+        async with self._database.write() as connection:
+            return await compact(connection)
 
     async def _run_for_ever(self) -> None:
         while True:

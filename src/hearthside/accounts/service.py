@@ -184,6 +184,9 @@ class Accounts:
     async def end_session(self, actor: Actor, uid: str, *, origin: Origin = NOWHERE) -> None:
         await self._sessions.end(actor, uid, origin)
 
+    async def end_other_sessions(self, actor: Actor, *, origin: Origin = NOWHERE) -> int:
+        return await self._sessions.end_others(actor, origin)
+
     async def create_api_token(
         self,
         actor: Actor,

@@ -155,6 +155,21 @@ class Sessions:
         finally:
             self._cache.forget_user(actor.user_id)
 
+    async def end_others(self, actor: Actor, origin: Origin = NOWHERE) -> int:
+        """Ends all sessions of the actor but the one that they came with; how many."""
+        actor.require(Scope.WRITE)
+        own = None if actor.credential is CredentialKind.API_TOKEN else actor.credential_id
+        now = self._clock.now()
+        try:
+            async with self._database.write() as connection:
+                ended = await session_store.end_sessions(connection, actor.user_id, at=now, but=own)
+                await audit_store.record(
+                    connection, Action.SESSION_ENDED, at=now, by=actor.user_id, origin=origin, target=actor.user_uid
+                )
+        finally:
+            self._cache.forget_user(actor.user_id)
+        return ended
+
 
 def check_alive(holder: Holder | None, *, now: datetime, policy: AccountPolicy) -> Holder:
     """The holder, if their session still counts. Errors: Unauthenticated (session_expired, user_inactive)."""

@@ -26,6 +26,6 @@ class Erasing:
             await erasing_store.delete_conversations(connection, ids)
         return True
 
-    async def compact(self, connection: AsyncConnection) -> None:
-        """Frees the search index from the words of deleted texts."""
-        await search_store.compact(connection)
+    async def compact(self, connection: AsyncConnection) -> bool:
+        """A part of freeing the search index from the words of deleted texts; True: there is more."""
+        return await search_store.compact(connection)

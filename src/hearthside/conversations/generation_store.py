@@ -28,7 +28,7 @@ generation_table = sa.Table(
     sa.Column("prompt_id", BigId, nullable=False),
     sa.Column("message_id", BigId, nullable=False),
     sa.Column("provider_id", sa.String(64), nullable=False),
-    sa.Column("model", sa.String(255), nullable=False),
+    sa.Column("model", sa.String(500), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("error_code", sa.String(64)),
     sa.Column("error_message", sa.Text),

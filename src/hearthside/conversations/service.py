@@ -143,7 +143,7 @@ class Conversations:
         after = 0 if cursor is None else from_cursor(cursor).id
         async with self._database.read() as connection:
             conversation = found(await store.get(connection, actor.user_id, conversation_id))
-            empty = set() if with_empty else await message_store.empty_ids(connection, conversation_id)
+            empty: set[int] = set() if with_empty else await message_store.empty_ids(connection, conversation_id)
             ids = [id_ for id_ in await _ids(connection, conversation, all_branches=tree) if id_ > after]
             ids = [id_ for id_ in ids if id_ not in empty][offset:]
             page = tuple(await message_store.some(connection, ids[:limit]))
@@ -163,7 +163,8 @@ class Conversations:
 
     async def message(self, actor: Actor, conversation_id: int, message_id: int) -> Message:
         """Errors: NotFound (conversation_not_found, message_not_found)."""
-        actor.require(Scope.READ)
+        if Scope.GENERATE not in actor.scopes:  # who may ask for a reply may also see it
+            actor.require(Scope.READ)
         async with self._database.read() as connection:
             found(await store.get(connection, actor.user_id, conversation_id))
             message = await message_store.get(connection, conversation_id, message_id)

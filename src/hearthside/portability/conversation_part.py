@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from hearthside.conversations.transfer import ConversationTransfer
 from hearthside.conversations.transfer_model import ConversationCopy, MessageCopy, WorkspaceCopy
@@ -18,7 +18,7 @@ from hearthside.portability.model import ArchiveFormat, Contents, Entry, Refused
 
 
 class ConversationPart:
-    name: Final = "conversations"
+    name: str = "conversations"
 
     def __init__(self, transfer: ConversationTransfer, clock: Clock) -> None:
         self._transfer = transfer

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from hearthside.kit.actor import Actor
 from hearthside.kit.clock import Clock
@@ -26,7 +26,7 @@ class Profiles(Protocol):
 
 
 class ProfilePart:
-    name: Final = "profile"
+    name: str = "profile"
 
     def __init__(self, profiles: Profiles, clock: Clock) -> None:
         self._profiles = profiles

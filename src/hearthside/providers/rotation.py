@@ -3,7 +3,10 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from hearthside.kit.db import Database
+from hearthside.kit.errors import Unavailable
 from hearthside.kit.keys import MasterKeys
+
+_MOST_ROUNDS = 10
 
 Renew = Callable[[], Awaitable[int]]
 """Encrypts anew with the present key what a slice keeps under an older one; how much that was. Small transactions:
@@ -29,9 +32,12 @@ class KeyRotation:
             # Whoever had read the old key to encrypt with it was in a transaction; those that begin now read the new.
             await self._database.settled()
             total = 0
-            while renewed := await self._renew():
+            for _ in range(_MOST_ROUNDS):
+                renewed = await self._renew()
+                if not renewed:
+                    return total
                 total += renewed
-            return total
+            raise Unavailable("A server goes on encrypting with the old master key. Restart it, and run this again.")
 
     async def _renew(self) -> int:
         return sum([await renew() for renew in self._renewals])

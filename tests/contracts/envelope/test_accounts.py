@@ -2,6 +2,7 @@
 
 import pytest
 
+from hearthside.kit.actor import Scope
 from tests.contracts.conftest import OpenHouse
 from tests.contracts.envelope.phone import TIME, UUID, Phone, opened, signed_up, stranger
 from tests.contracts.house import HERE, PASSWORD, House
@@ -232,6 +233,31 @@ async def test_every_credential_works(server: House) -> None:
         assert profile["username"] == "anna"
     browser.csrf_token = None
     assert (await Phone(browser).refused("PUT", "/users/profile", {"bio": "forged"})).status == 403
+
+
+async def test_scopes(server: House) -> None:
+    await server.add_user("anna")
+    owner = Phone(await server.sign_in("anna"))
+    chat = await owner.chat()
+    row = await owner.done("POST", "/providers/activate", {"provider": "groq", "apiKey": "gsk-0123456789"}, status=201)
+    needs = [
+        ({Scope.READ}, "GET", "/chats", None),
+        ({Scope.READ}, "GET", f"/chats/{chat}", None),
+        ({Scope.READ}, "GET", f"/chats/{chat}/messages", None),
+        ({Scope.READ}, "GET", "/users/profile", None),
+        ({Scope.READ}, "GET", "/models", None),
+        ({Scope.READ}, "GET", f"/providers/{row['provider']}/models", None),
+        ({Scope.WRITE}, "POST", "/chats", {"title": "New Chat"}),
+        ({Scope.WRITE}, "PATCH", "/providers/groq", {"displayName": "Mine"}),
+        ({Scope.WRITE, Scope.GENERATE}, "POST", f"/chats/{chat}/messages", {"content": "Hello?"}),
+    ]
+    for scopes in ({Scope.READ}, {Scope.WRITE}, {Scope.GENERATE}, {Scope.WRITE, Scope.GENERATE}):
+        phone = Phone(server.client({"X-API-Key": await server.api_token("anna", *scopes)}))
+        for needed, method, path, body in needs:
+            reply = await phone.send(method, path, body)
+            opened(reply)
+            assert (reply.status < 300) is (needed <= scopes), (scopes, method, path, reply.body)
+            assert reply.status in {200, 201, 403}
 
 
 async def test_nothing_without_a_token(server: House) -> None:

@@ -8,7 +8,6 @@ import pytest
 from hearthside.gateway.model import TextDelta
 from hearthside.gateway.providers.scripted import ScriptedProvider, says
 from hearthside.kit.errors import HearthsideError, Invalid, RateLimited, Unavailable, UpstreamFailed, UpstreamTimeout
-from tests.contracts.client import Client
 from tests.contracts.conftest import OpenHouse
 from tests.contracts.envelope.phone import TIME, UUID, Phone, opened, signed_up
 from tests.contracts.envelope.test_chats import CONFIG, KEY, LLAMA
@@ -235,22 +234,3 @@ async def test_a_quota_that_is_spent(open_server: OpenHouse) -> None:
     assert int(reply.headers["Retry-After"]) >= 1
     opened(reply)
     assert len(await phone.done("GET", f"/chats/{chat}/messages")) == 2
-
-
-async def test_a_conversation_of_document_2_goes_on_here(server: House, phone: Phone) -> None:
-    browser = Client(server.url, dict(phone.client.session.headers))
-    server.clients.append(browser)
-    begun = await browser.done("POST", "/conversations", {"title": "Begun elsewhere"})
-    path = f"/conversations/{begun['id']}"
-    await browser.done("POST", f"{path}/messages", {"content": "Hello?"})
-    async with browser.stream("POST", f"{path}/stream", {}) as reader:
-        await reader.rest()
-    (chat,) = await phone.done("GET", "/chats")
-    assert (chat["title"], chat["model_config"]) == ("Begun elsewhere", None)
-    here = await phone.done("GET", f"/chats/{chat['id']}/messages")
-    assert [(one["role"], one["content"]) for one in here] == [("user", "Hello?"), ("assistant", "Good morning")]
-    await phone.done("POST", f"/chats/{chat['id']}/messages", {"content": "And here?"}, status=201)
-    here = await phone.done("GET", f"/chats/{chat['id']}/messages")
-    there = await browser.done("GET", f"{path}/messages")
-    assert [(one["role"], one["content"]) for one in there] == [(one["role"], one["content"]) for one in here]
-    assert len(there) == 4

@@ -63,9 +63,7 @@ class App:
         """The id of a saved model; the provider is activated for it."""
         body = {"provider": provider, "api_key": "sk-not-a-real-key"}
         await self.done("POST", "/providers/activate", body)
-        imported = await self.done(
-            "POST", "/models/import", {"provider": provider, "models": [model], "sync": False}
-        )
+        imported = await self.done("POST", "/models/import", {"provider": provider, "models": [model], "sync": False})
         made: str = imported[0]["id"]
         return made
 

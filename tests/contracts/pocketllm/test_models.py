@@ -3,9 +3,9 @@
 import asyncio
 from typing import Any
 
-from hearthside.gateway.providers.scripted import ScriptedProvider, says
+from hearthside.gateway.providers.scripted import ScriptedProvider
 from hearthside.kit.errors import Unavailable
-from tests.contracts.house import LLAMA, House
+from tests.contracts.house import House
 from tests.contracts.pocketllm.app import NOBODY, TIME, UUID, App
 
 FIELDS = {
@@ -35,7 +35,9 @@ async def test_all_providers_together(app: App) -> None:
 
 
 async def test_import(app: App) -> None:
-    (provider,) = [(await app.done("POST", "/providers/activate", {"provider": "openai", "api_key": "sk-test"}))["provider"]]
+    (provider,) = [
+        (await app.done("POST", "/providers/activate", {"provider": "openai", "api_key": "sk-test"}))["provider"]
+    ]
     body = {"provider": "openai", "models": ["llama-3.2-3b-instruct", "not-on-the-list"]}
     saved = await app.done("POST", "/models/import", body)
     assert [one["model"] for one in saved] == body["models"]

@@ -80,7 +80,7 @@ async def test_deactivate(app: App) -> None:
     await activated(app)
     await app.done("DELETE", "/providers/openai", status=204)
     (kept,) = await app.done("GET", "/providers")
-    assert (kept["is_active"], kept["has_api_key"]) == (False, True)
+    assert (kept["is_active"], kept["has_api_key"], kept["api_key_preview"]) == (False, False, None)
     assert await app.done("GET", "/providers/openai/models") == []
 
 

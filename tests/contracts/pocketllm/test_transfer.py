@@ -56,6 +56,7 @@ async def test_a_form_with_a_file(app: App, other: App) -> None:
 
 async def test_chatgpts_export(app: App) -> None:
     conversation = {
+        "id": "tea",
         "title": "Tea",
         "create_time": 1_700_000_000.0,
         "update_time": 1_700_000_100.0,

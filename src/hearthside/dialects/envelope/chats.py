@@ -43,11 +43,10 @@ async def get_chat(chat_id: fields.Uid, actor: Reader, house: House) -> Success[
 async def update_chat(
     chat_id: fields.Uid, body: requests.ChatBody, actor: Writer, house: House
 ) -> Success[schemas.ChatOut]:
-    chat = await house.conversations.find(actor, chat_id)
     given = body.model_fields_set
     updated = await house.chat_settings.update(
         actor,
-        chat.id,
+        await house.conversations.id_of(actor, chat_id),
         title=body.title if "title" in given else None,
         model=from_model_config(body.chosen) if "chosen" in given else UNSET,
     )
@@ -56,8 +55,7 @@ async def update_chat(
 
 @router.delete("/{chat_id}")
 async def delete_chat(chat_id: fields.Uid, actor: Writer, house: House) -> Success[schemas.Done]:
-    chat = await house.conversations.find(actor, chat_id)
-    await house.conversations.delete(actor, chat.id)
+    await house.conversations.delete(actor, await house.conversations.id_of(actor, chat_id))
     return ok(schemas.Done(message="Chat deleted successfully"))
 
 
@@ -66,15 +64,15 @@ async def send_message(
     chat_id: fields.Uid, body: requests.MessageBody, actor: Sender, house: House
 ) -> Success[schemas.Exchange]:
     """Waits for the reply, which is made to its end even if the client leaves. 502 says in words why there is none."""
-    chat = await house.conversations.find(actor, chat_id)
-    choice = await house.chat_settings.choose(actor, chat.id, own=from_model_config(body.chosen))
-    asked, begun = await house.generations.ask(actor, chat.id, body.content, choice)
-    ended = await house.generations.ended(actor, chat.id, begun.uid)
+    conversation_id = await house.conversations.id_of(actor, chat_id)
+    choice = await house.chat_settings.choose(actor, conversation_id, own=from_model_config(body.chosen))
+    asked, begun = await house.generations.ask(actor, conversation_id, body.content, choice)
+    ended = await house.generations.ended(actor, conversation_id, begun.uid)
     failure = to_failure(ended)
     if failure is not None:
         raise failure
-    answer = await house.conversations.message(actor, chat.id, ended.message_id)
-    return ok(schemas.Exchange(user_message=to_message(asked, chat), assistant_message=to_message(answer, chat)))
+    answer = await house.conversations.message(actor, conversation_id, ended.message_id)
+    return ok(schemas.Exchange(user_message=to_message(asked, chat_id), assistant_message=to_message(answer, chat_id)))
 
 
 @router.get("/{chat_id}/messages")
@@ -82,9 +80,9 @@ async def list_messages(
     chat_id: fields.Uid, actor: Reader, house: House, limit: fields.Limit = 50, offset: fields.Offset = 0
 ) -> Success[list[schemas.MessageOut]]:
     """From the first one on. A reply is there once it has text."""
-    chat = await house.conversations.find(actor, chat_id)
-    page = await house.conversations.messages(actor, chat.id, limit=limit, offset=offset, with_empty=False)
-    return ok([to_message(message, chat) for message in page.items])
+    conversation_id = await house.conversations.id_of(actor, chat_id)
+    page = await house.conversations.messages(actor, conversation_id, limit=limit, offset=offset, with_empty=False)
+    return ok([to_message(message, chat_id) for message in page.items])
 
 
 async def _all_chats(house: Services, actor: Actor) -> list[Conversation]:
@@ -104,6 +102,6 @@ async def _shown(house: Services, actor: Actor, chat: Conversation) -> schemas.C
 
 async def _saved_models(house: Services, actor: Actor, chats: list[Conversation]) -> dict[str, SavedModel]:
     """By id, where one of the chats goes by one; document 0 lets people choose them."""
-    if all(chat.model_config_uid is None for chat in chats):
+    if Scope.READ not in actor.scopes or all(chat.model_config_uid is None for chat in chats):
         return {}
     return {saved.uid: saved for saved in await house.saved_models.list(actor)}

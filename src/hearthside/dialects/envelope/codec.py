@@ -194,10 +194,10 @@ def from_model_config(body: requests.ModelConfigBody | None) -> OwnChoice | None
     return OwnChoice(model, _key(body.api_key) if "api_key" in body.model_fields_set else UNSET)
 
 
-def to_message(message: Message, chat: Conversation) -> schemas.MessageOut:
+def to_message(message: Message, chat_id: str) -> schemas.MessageOut:
     return schemas.MessageOut(
         id=message.uid,
-        chat_id=chat.uid,
+        chat_id=chat_id,
         content=message.content,
         role=message.role,
         created_at=to_time(message.created_at),

@@ -43,7 +43,7 @@ async def update(
 
 @router.delete("/{provider}", status_code=204)
 async def deactivate(provider: fields.ProviderInPath, actor: Writer, house: House) -> None:
-    """Nothing uses it any more; it stays, key and all, for the day that it is activated again."""
+    """Nothing uses it any more, and its key is gone; the rest stays for the day that it is activated again."""
     await house.directory.deactivate(actor.user_id, provider)
 
 

@@ -40,7 +40,10 @@ def says(*deltas: str, usage: Usage | None = None, reason: FinishReason = Finish
 
 
 class ScriptedProvider:
-    """`requests` are the calls so far, `endpoints` where they went; `closed` is set when a stream was left before the end of its script."""
+    """`requests` are the calls so far, `endpoints` where they went.
+
+    `closed` is set when a stream was left before the end of its script.
+    """
 
     def __init__(self, *scripts: Sequence[Step], models: Sequence[ModelInfo] | HearthsideError = ()) -> None:
         self._scripts = scripts or (says("Hello"),)

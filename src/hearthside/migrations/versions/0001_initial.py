@@ -328,7 +328,7 @@ def upgrade() -> None:
         sa.Column("prompt_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("message_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("provider_id", sa.String(length=64), nullable=False),
-        sa.Column("model", sa.String(length=255), nullable=False),
+        sa.Column("model", sa.String(length=500), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("error_code", sa.String(length=64), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
