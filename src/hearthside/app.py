@@ -6,6 +6,7 @@
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -13,12 +14,10 @@ from hearthside import __version__, server
 from hearthside.accounts.service import Accounts
 from hearthside.core import Core, DataFolderInUseError, open_database
 from hearthside.dialects import conversations as conversations_dialect
-from hearthside.dialects import envelope as envelope_dialect
 from hearthside.dialects import front
-from hearthside.dialects import gotrue as gotrue_dialect
-from hearthside.dialects import pocketllm as flat_dialect
 from hearthside.dialects.edge import Edge, EdgePolicy
 from hearthside.dialects.errors import error_table
+from hearthside.dialects.late import Door, Installer, LateDoors
 from hearthside.dialects.uploads import upload_paths
 from hearthside.kit import telemetry
 from hearthside.kit.clock import Clock, SystemClock
@@ -56,19 +55,42 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def install_doors(app: FastAPI, settings: Settings, clock: Clock) -> None:
-    """Every dialect at its paths, the edge before them. `/v1` is that of PocketLLM which the settings name."""
+    """Every dialect at its paths, the edge before them; those that most houses never use come in late."""
     conversations_dialect.install(app)
-    flat, enveloped = (flat_dialect.OWN_PREFIX,), (envelope_dialect.OWN_PREFIX,)
+    front.install(app)
+    policy, errors = EdgePolicy.from_settings(settings), error_table(app)
+    app.add_middleware(Edge, policy=policy, errors=errors, clock=clock, uploads=upload_paths(app))
+    app.add_middleware(LateDoors, doors=late_doors(settings))
+
+
+def late_doors(settings: Settings) -> list[Door]:
+    """`/v1` is that generation of PocketLLM which the settings name."""
+    flat, enveloped = ("/flat/v1",), ("/envelope/v1",)
     if settings.pocketllm_dialect is PocketLLMDialect.FLAT:
         flat = ("/v1", *flat)
     else:
         enveloped = ("/v1", *enveloped)
-    flat_dialect.install(app, flat)
-    envelope_dialect.install(app, enveloped)
-    gotrue_dialect.install(app)
-    front.install(app)
-    policy, errors = EdgePolicy.from_settings(settings), error_table(app)
-    app.add_middleware(Edge, policy=policy, errors=errors, clock=clock, uploads=upload_paths(app))
+
+    def load_flat() -> Installer:
+        from hearthside.dialects import pocketllm  # noqa: PLC0415 - late on purpose: dialects/late.py
+
+        return partial(pocketllm.install, prefixes=flat)
+
+    def load_envelope() -> Installer:
+        from hearthside.dialects import envelope  # noqa: PLC0415 - as above
+
+        return partial(envelope.install, prefixes=enveloped)
+
+    def load_gotrue() -> Installer:
+        from hearthside.dialects import gotrue  # noqa: PLC0415 - as above
+
+        return gotrue.install
+
+    return [
+        Door(flat, load_flat),
+        Door((*enveloped, "/api/docs"), load_envelope),
+        Door(("/auth/v1",), load_gotrue),
+    ]
 
 
 async def announce(settings: Settings, accounts: Accounts) -> None:

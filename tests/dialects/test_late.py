@@ -4,7 +4,10 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+from hearthside.app import late_doors
+from hearthside.dialects import envelope, gotrue, pocketllm
 from hearthside.dialects.late import Door, Installer, LateDoors
+from hearthside.settings import Settings
 
 
 def a_door(prefix: str, loads: list[str]) -> Door:
@@ -57,3 +60,9 @@ async def test_many_knocks_at_once_open_one_door() -> None:
     scope = {"type": "http", "path": "/one/hello", "app": FastAPI()}
     await asyncio.gather(*(doors(scope, None, None) for _ in range(20)))  # type: ignore[arg-type]
     assert (loads, len(answered)) == (["/one"], 20)
+
+
+def test_every_late_dialect_has_the_paths_that_it_says_it_has() -> None:
+    doors = {prefix for door in late_doors(Settings()) for prefix in door.prefixes}
+    own = {pocketllm.OWN_PREFIX, envelope.OWN_PREFIX, envelope.docs.PATH, gotrue.OWN_PREFIX}
+    assert doors == {"/v1", *own}

@@ -20,8 +20,8 @@ from hearthside.conversations.message_store import message_table
 from hearthside.conversations.store import conversation_table
 
 MAX_MATCHES = 2000
-# A few tens of milliseconds of rewriting; and what a merge with nothing to do changes at most, less one.
-_PAGES_AT_ONCE, _IDLE_CHANGES = 500, 2
+# About a tenth of a second of rewriting; and the rows that a merge with nothing to do counts as changed.
+_PAGES_AT_ONCE, _IDLE_CHANGES = 500, 1
 # to_tsvector refuses more than a megabyte; nobody finds a text by its hundred-thousandth character.
 _INDEXED_CHARACTERS = 100_000
 
@@ -123,16 +123,18 @@ def _tsquery_values(user_id: int, words: Sequence[str]) -> dict[str, Any]:
 async def compact(connection: AsyncConnection) -> bool:
     """A part of rewriting the indexes without what was deleted, whose words FTS5 keeps until then; True: there is more.
 
-    https://www.sqlite.org/fts5.html#the_merge_command. PostgreSQL's words lie in the rows themselves and in GIN entries,
-    which autovacuum removes.
+    https://www.sqlite.org/fts5.html#the_merge_command. On PostgreSQL words lie in the rows themselves and in GIN
+    entries, which autovacuum removes.
     """
     if connection.dialect.name != "sqlite":
         return False
+    return any([await _merge(connection, f"{table}_search") for table in SQLITE_DDL])
+
+
+async def _merge(connection: AsyncConnection, index: str) -> bool:
     before = await _changes(connection)
-    for table in SQLITE_DDL:
-        merge = f"INSERT INTO {table}_search({table}_search, rank) VALUES ('merge', -{_PAGES_AT_ONCE})"  # noqa: S608 - our names
-        await connection.execute(sa.text(merge))
-    return await _changes(connection) - before >= _IDLE_CHANGES * len(SQLITE_DDL)
+    await connection.execute(sa.text(f"INSERT INTO {index}({index}, rank) VALUES ('merge', -{_PAGES_AT_ONCE})"))  # noqa: S608 - our names
+    return await _changes(connection) - before > _IDLE_CHANGES
 
 
 async def _changes(connection: AsyncConnection) -> int:

@@ -8,6 +8,7 @@ import pytest
 from hearthside.gateway.model import TextDelta
 from hearthside.gateway.providers.scripted import ScriptedProvider, says
 from hearthside.kit.errors import HearthsideError, Invalid, RateLimited, Unavailable, UpstreamFailed, UpstreamTimeout
+from tests.contracts.client import Client
 from tests.contracts.conftest import OpenHouse
 from tests.contracts.envelope.phone import TIME, UUID, Phone, opened, signed_up
 from tests.contracts.envelope.test_chats import CONFIG, KEY, LLAMA
@@ -190,6 +191,45 @@ async def test_a_client_that_leaves_gets_its_answer_all_the_same(server: House, 
         while len(await phone.done("GET", f"/chats/{chat}/messages")) < 2:
             await asyncio.sleep(0.01)
     assert (await phone.done("GET", f"/chats/{chat}/messages"))[1]["content"] == "Good morning"
+
+
+async def test_a_server_that_stops_says_so_and_keeps_the_text(server: House, phone: Phone) -> None:
+    chat, gate = await phone.chat(**LLAMA), server.holds_after("Good ")
+    sending = asyncio.create_task(phone.send("POST", f"/chats/{chat}/messages", HELLO))
+    await gate.reached.wait()
+    await server.services.generations.close(0)
+    reply = await sending
+    assert reply.status == 503
+    assert "stopping" in opened(reply)["message"]
+    texts = [message["content"] for message in await phone.done("GET", f"/chats/{chat}/messages")]
+    assert texts == [HELLO["content"], "Good "]
+    late = await phone.refused("POST", f"/chats/{chat}/messages", {"content": "Too late"})
+    assert late.status == 503
+    assert len(await phone.done("GET", f"/chats/{chat}/messages")) == 2
+
+
+async def test_a_chat_that_is_deleted_meanwhile(server: House, phone: Phone) -> None:
+    chat, gate = await phone.chat(**LLAMA), server.holds_after("Good ")
+    sending = asyncio.create_task(phone.send("POST", f"/chats/{chat}/messages", HELLO))
+    await gate.reached.wait()
+    await phone.done("DELETE", f"/chats/{chat}")
+    reply = await sending
+    assert reply.status == 404
+    opened(reply)
+    await server.provider.closed.wait()
+
+
+async def test_a_reply_that_is_cancelled_by_another_door_is_what_there_is(server: House, phone: Phone) -> None:
+    chat, gate = await phone.chat(**LLAMA), server.holds_after("Good ")
+    sending = asyncio.create_task(phone.done("POST", f"/chats/{chat}/messages", HELLO, status=201))
+    await gate.reached.wait()
+    browser = Client(server.url, dict(phone.client.session.headers))
+    server.clients.append(browser)
+    (conversation,) = await browser.done("GET", "/conversations")
+    async with browser.stream("POST", f"/conversations/{conversation['id']}/stream", {}) as reader:
+        generation = (await reader.next()).data["generation_id"]
+        await browser.done("POST", f"/chat/cancel/{generation}")
+    assert (await sending)["assistantMessage"]["content"] == "Good "
 
 
 async def test_two_messages_at_once_get_an_answer_each(server: House, phone: Phone) -> None:

@@ -101,7 +101,7 @@ class MessageBody(Body):
 class SharedSettings(CamelBody):
     system_prompt: Prose | None = Field(None, max_length=100_000)
     temperature: Temperature | None = None
-    max_tokens: TokenCount | None = None
+    max_tokens: int | None = Field(None, gt=0, le=10_000_000)
     top_p: Share | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
@@ -109,7 +109,7 @@ class SharedSettings(CamelBody):
 
 
 class Selection(CamelBody):
-    id: Line = Field(min_length=1, max_length=500)
+    id: Line = Field(min_length=1, max_length=300)
     name: Line | None = Field(None, min_length=1, max_length=200)
     description: Prose | None = Field(None, max_length=2000)
 
