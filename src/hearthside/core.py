@@ -129,7 +129,7 @@ class Core:
             directory=directory,
             key_check=self._key_check,
             usage=usage,
-            portability=assemble_portability(self.database, self._clock),
+            portability=assemble_portability(self.database, self._clock, people.profiles),
             limiter=limiter,
             readiness=self.missing,
             started_at=self._clock.monotonic(),

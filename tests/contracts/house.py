@@ -274,7 +274,7 @@ async def _compose(
         catalogue=catalogue,
         saved_models=saved_models,
         chat_settings=chat_settings,
-        portability=assemble_portability(database, clock),
+        portability=assemble_portability(database, clock, Profiles(database, clock)),
         directory=directory,
         key_check=KeyCheck(gateway, directory, OpenRouterAccount(Upstream(Outbound(), clock))),
         usage=usage,

@@ -78,6 +78,7 @@ async def test_pages_are_described(anna: Client) -> None:
 
 ERROR_FIELDS = {
     "/envelope/v1": {"success", "data", "error", "metadata"},
+    "/auth/v1": {"code", "error_code", "msg"},
     "/v1": {"detail"},
     "": {"code", "message", "request_id", "detail"},
 }

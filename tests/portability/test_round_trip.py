@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hearthside.conversations import store as conversation_store
-from hearthside.conversations.model import MessageRole, MessageStatus
+from hearthside.conversations.model import InlineModel, MessageRole, MessageStatus
 from hearthside.conversations.transfer_model import ConversationCopy, MessageCopy, WorkspaceCopy
 from hearthside.kit.actor import Scope
 from hearthside.kit.db import Database
@@ -53,6 +53,7 @@ TREE = (
     ),
     said("s", role=MessageRole.SYSTEM, content="Be brief."),
     said("n", "a1", "Cut", status=MessageStatus.INTERRUPTED),
+    said("m", "n", "Noted", metadata={"client": {"version": [1, None]}}),
 )
 
 
@@ -64,7 +65,8 @@ async def furnish(house: House) -> None:
     ]
     ids = await house.transfer.take_workspaces(ADA, workspaces, origin="test")
     await store(house, conversation("c1", leaf="a1", workspace="w2", title="Brot: wie?"), *TREE, workspaces=ids)
-    await store(house, conversation("c2", title="Empty"))
+    own_model = InlineModel("openai", "gpt-4o", system_prompt="Be brief.", temperature=0.5, max_tokens=99)
+    await store(house, conversation("c2", title="Empty", inline_model=own_model))
     await store(house, conversation("c3", title="Empty"), said("q"))
 
 
@@ -87,7 +89,7 @@ async def test_an_archive_imports_into_another_account_without_loss(house: House
     house.people.profiles[1] = {"display_name": "Ada", "username": "ada"}
     first = await house.export(ADA)
     report = await house.portability.import_(BOB, io.BytesIO(first))
-    assert report == ImportReport(ArchiveFormat.HEARTHSIDE, 3, 0, 7, 0, ())
+    assert report == ImportReport(ArchiveFormat.HEARTHSIDE, 3, 0, 8, 0, ())
     assert house.people.profiles[2] == {"display_name": "Ada"}
 
     house.people.profiles[2] = house.people.profiles[1]
@@ -184,7 +186,7 @@ async def test_an_archive_whose_conversations_were_deleted_brings_them_back(hous
     async with database.write() as connection:
         assert await conversation_store.delete(connection, ADA.user_id, conversation_id)
     report = await house.portability.import_(ADA, io.BytesIO(archive))
-    assert (report.conversations, report.messages, report.skipped) == (1, 6, 2)
+    assert (report.conversations, report.messages, report.skipped) == (1, 7, 2)
 
 
 async def test_only_the_actors_own_things_are_exported(house: House) -> None:

@@ -1,5 +1,6 @@
 """After the grace of a deletion no byte of the account is left, however often the purge was killed on the way."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -160,6 +161,16 @@ async def test_whoever_cannot_be_erased_waits_and_holds_up_nobody(database: Data
     assert await purge_of(database).run() == 1
     assert not await tables_with(database, CANARY)
     assert second != first
+
+
+async def test_two_processes_at_once_erase_everything_between_them(any_database_url: sa.URL) -> None:
+    databases = [Database(any_database_url) for _ in range(3)]
+    await seed(databases[0], CANARY, messages=30)
+    await asyncio.gather(*(purge_of(database, messages_at_once=1).run() for database in databases))
+    await purge_of(databases[0]).run()
+    assert not any(without_audit(await dump(databases[0])).values())
+    for database in databases:
+        await database.close()
 
 
 async def test_who_is_not_due_stays(database: Database) -> None:

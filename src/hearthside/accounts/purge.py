@@ -9,7 +9,8 @@ end is a row that says nothing; it goes when the database has also rid itself of
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,6 +35,10 @@ Forget = Callable[[str], Awaitable[None]]
 """Removes the user with this uid from somewhere outside the database. Doing it twice does no harm."""
 
 
+class _BusyElsewhere(Exception):
+    """Another process is erasing this account, or has just done so."""
+
+
 class Purge:
     def __init__(
         self,
@@ -50,6 +55,7 @@ class Purge:
         self._compactors = compactors
         self._forgetters = forgetters
         self._task: asyncio.Task[None] | None = None
+        self._running = asyncio.Lock()
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run_for_ever(), name="purge")
@@ -63,7 +69,14 @@ class Purge:
             self._task = None
 
     async def run(self) -> int:
-        """Erases every account that is due; how many are gone now. One that cannot be erased waits for the next run."""
+        """Erases every account that is due; how many are gone now.
+
+        One that cannot be erased waits for the next run, and one that another process is at is left to it.
+        """
+        async with self._running:
+            return await self._run()
+
+    async def _run(self) -> int:
         async with self._database.write() as connection:
             await deletion_store.claim_due(connection, now=self._clock.now())
         async with self._database.read() as connection:
@@ -71,6 +84,8 @@ class Purge:
         for user_id, uid in erasing:
             try:
                 await self._erase(user_id, uid)
+            except _BusyElsewhere:
+                logger.info("another process erases this account", extra={"user": user_id})
             except HearthsideError as error:
                 logger.warning("an account was not erased yet", extra={"user": user_id, "reason": error.code})
         return await self._finish()
@@ -81,15 +96,22 @@ class Purge:
                 pass
         for forget in self._forgetters:
             await forget(uid)
-        async with self._database.write() as connection:
-            if await deletion_store.lock_erasing(connection, user_id):
-                await deletion_store.erase(connection, user_id, uid)
+        async with self._turn(user_id) as connection:
+            await deletion_store.erase(connection, user_id, uid)
 
     async def _step(self, eraser: Erase, user_id: int) -> bool:
+        async with self._turn(user_id) as connection:
+            return await eraser(connection, user_id) or False
+
+    @asynccontextmanager
+    async def _turn(self, user_id: int) -> AsyncGenerator[AsyncConnection]:
+        """A transaction in which nobody else erases this user. Whoever does not get it must not go on: the account may
+        be emptied only by somebody who has seen every part of it done. Errors: _BusyElsewhere.
+        """
         async with self._database.write() as connection:
             if not await deletion_store.lock_erasing(connection, user_id):
-                return False
-            return await eraser(connection, user_id) or False
+                raise _BusyElsewhere
+            yield connection
 
     async def _finish(self) -> int:
         async with self._database.read() as connection:

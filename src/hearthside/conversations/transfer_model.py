@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from hearthside.conversations.model import MessageRole, MessageStatus
+from hearthside.conversations.model import InlineModel, MessageRole, MessageStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,10 @@ class WorkspaceCopy:
 
 @dataclass(frozen=True, slots=True)
 class ConversationCopy:
-    """`workspace` None: the default one. `leaf`: the last message of the branch that is shown; None: there is none."""
+    """`workspace` None: the default one. `leaf`: the last message of the branch that is shown; None: there is none.
+
+    Of the models that reply, only the one that belongs to it alone travels along, without its key.
+    """
 
     key: str
     title: str
@@ -30,6 +33,7 @@ class ConversationCopy:
     leaf: str | None
     created_at: datetime
     updated_at: datetime
+    inline_model: InlineModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class MessageCopy:
     provider_meta: Mapping[str, Any] | None
     usage: Mapping[str, int] | None
     created_at: datetime
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

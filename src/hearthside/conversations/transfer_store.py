@@ -1,7 +1,7 @@
 """SQL for whole conversations: read page by page for an export, written in bulk by an import."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hearthside.conversations.message_store import message_table
-from hearthside.conversations.model import Conversation, MessageRole, MessageStatus
+from hearthside.conversations.model import Conversation, InlineModel, MessageRole, MessageStatus
 from hearthside.conversations.store import conversation_table
 from hearthside.conversations.transfer_model import ConversationCopy, MessageCopy, WorkspaceCopy
 from hearthside.conversations.workspace_store import workspace_table
@@ -41,13 +41,18 @@ async def conversations(
     """Those of the ids that are there and the user's, with their ids, in the order of them."""
     leaf = message_table.alias("leaf")
     query = (
-        sa.select(_c.id, _c.uid, _c.title, _w.uid, leaf.c.uid, _c.created_at, _c.updated_at)
+        sa.select(_c.id, _c.uid, _c.title, _w.uid, leaf.c.uid, _c.created_at, _c.updated_at, _c.settings)
         .join(workspace_table, _w.id == _c.workspace_id)
         .outerjoin(leaf, leaf.c.id == _c.leaf_id)
         .where(_c.user_id == user_id, _c.id.in_(ids))
         .order_by(_c.id)
     )
-    return [(row[0], ConversationCopy(*row[1:])) for row in await connection.execute(query)]
+    return [_copy(*row) for row in await connection.execute(query)]
+
+
+def _copy(id_: int, *row: Any) -> tuple[int, ConversationCopy]:
+    *known, settings = row
+    return id_, ConversationCopy(*known, inline_model=None if settings is None else InlineModel(**settings))
 
 
 async def messages(
@@ -68,7 +73,16 @@ def _messages(user_id: int) -> sa.Select[*tuple[Any, ...]]:
     parent = message_table.alias("parent")
     return (
         sa.select(
-            _m.id, _m.uid, parent.c.uid, _m.role, _m.content, _m.status, _m.provider_meta, _m.usage, _m.created_at
+            _m.id,
+            _m.uid,
+            parent.c.uid,
+            _m.role,
+            _m.content,
+            _m.status,
+            _m.provider_meta,
+            _m.usage,
+            _m.created_at,
+            _m.metadata,
         )
         .outerjoin(parent, parent.c.id == _m.parent_id)
         .where(_m.user_id == user_id)
@@ -77,10 +91,8 @@ def _messages(user_id: int) -> sa.Select[*tuple[Any, ...]]:
 
 
 def _message(row: Sequence[Any]) -> MessageCopy:
-    key, parent, role, content, status, provider_meta, usage, created_at = row
-    return MessageCopy(
-        key, parent, MessageRole(role), content, _settled(MessageStatus(status)), provider_meta, usage, created_at
-    )
+    key, parent, role, content, status, *rest = row
+    return MessageCopy(key, parent, MessageRole(role), content, _settled(MessageStatus(status)), *rest)
 
 
 def _settled(status: MessageStatus) -> MessageStatus:
@@ -117,6 +129,7 @@ async def insert_conversation(
             user_id=user_id,
             workspace_id=workspace_id,
             title=copy.title,
+            settings=None if copy.inline_model is None else asdict(copy.inline_model),
             created_at=copy.created_at,
             updated_at=copy.updated_at,
         )
@@ -162,6 +175,7 @@ def _values(conversation: Conversation, row: MessageRow) -> dict[str, Any]:
         "status": _settled(row.copy.status),
         "provider_meta": row.copy.provider_meta,
         "usage": row.copy.usage,
+        "metadata": row.copy.metadata,
         "created_at": row.copy.created_at,
     }
 

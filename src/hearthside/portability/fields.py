@@ -18,6 +18,11 @@ def text_or_none(raw: Json, name: str) -> str | None:
     return text(raw, name) or None
 
 
+def number(raw: Json, name: str) -> float | None:
+    value = raw.get(name)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 def mapping(raw: Json, name: str) -> Json:
     value = raw.get(name)
     return cast(Json, value) if isinstance(value, dict) else _NOTHING

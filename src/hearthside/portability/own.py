@@ -15,11 +15,12 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final, cast
 
-from hearthside.conversations.model import MessageRole, MessageStatus
+from hearthside.conversations.model import InlineModel, MessageRole, MessageStatus
 from hearthside.conversations.transfer_model import ConversationCopy, MessageCopy, WorkspaceCopy
 from hearthside.kit.errors import Invalid
 from hearthside.portability import fields
@@ -36,6 +37,10 @@ _FORMAT: Final = "hearthside-account"
 _LARGEST_COUNT: Final = 2**53
 _MOST_COUNTS: Final = 100
 _LARGEST_META: Final = 256 * 1024
+# What can reply: as the dialects bound it.
+_LONGEST_PROVIDER: Final = 64
+_LONGEST_MODEL: Final = 500
+_LONGEST_PROMPT: Final = 100_000
 _LONGEST_NAME: Final = 500
 _NOT_IN_NAMES = re.compile(r"[^\w]+")
 _NAME_CHARACTERS = 40
@@ -106,6 +111,7 @@ def to_conversation(conversation: ConversationCopy) -> dict[str, Any]:
         "title": conversation.title,
         "workspace": conversation.workspace,
         "leaf": conversation.leaf,
+        "model": None if conversation.inline_model is None else asdict(conversation.inline_model),
         "created_at": conversation.created_at.isoformat(),
         "updated_at": conversation.updated_at.isoformat(),
     }
@@ -121,6 +127,7 @@ def from_conversation(raw: Json, *, now: datetime) -> ConversationCopy:
         title=fields.text(raw, "title"),
         workspace=fields.text_or_none(raw, "workspace"),
         leaf=fields.text_or_none(raw, "leaf"),
+        inline_model=_inline_model(raw),
         created_at=created_at,
         updated_at=fields.moment(raw, "updated_at") or created_at,
     )
@@ -136,6 +143,7 @@ def to_message(message: MessageCopy) -> dict[str, Any]:
         "status": message.status,
         "provider_meta": message.provider_meta,
         "usage": message.usage,
+        "metadata": message.metadata,
         "created_at": message.created_at.isoformat(),
     }
 
@@ -148,7 +156,8 @@ def from_message(raw: Json, *, now: datetime) -> MessageCopy:
         role=_role(raw),
         content=fields.text(raw, "content"),
         status=_status(raw),
-        provider_meta=_provider_meta(raw),
+        provider_meta=_meta(raw, "provider_meta"),
+        metadata=_meta(raw, "metadata"),
         usage=_usage(raw),
         created_at=fields.moment(raw, "created_at") or now,
     )
@@ -182,13 +191,30 @@ def _status(raw: Json) -> MessageStatus:
         raise Invalid("it has a status that nobody knows") from None
 
 
-def _provider_meta(raw: Json) -> Json | None:
-    if not isinstance(raw.get("provider_meta"), dict):
+def _meta(raw: Json, name: str) -> Json | None:
+    if not isinstance(raw.get(name), dict):
         return None
-    meta = fields.mapping(raw, "provider_meta")
+    meta = fields.mapping(raw, name)
     if len(json.dumps(meta)) > _LARGEST_META:
-        raise Invalid("its provider_meta is too large")
+        raise Invalid(f"its {name} is too large")
     return meta
+
+
+def _inline_model(raw: Json) -> InlineModel | None:
+    """None also for one that is not fit to reply."""
+    told = fields.mapping(raw, "model")
+    provider_id, model = fields.text(told, "provider_id"), fields.text(told, "model")
+    prompt = fields.text_or_none(told, "system_prompt")
+    if not 0 < len(provider_id) <= _LONGEST_PROVIDER or not 0 < len(model) <= _LONGEST_MODEL:
+        return None
+    temperature, max_tokens = fields.number(told, "temperature"), fields.number(told, "max_tokens")
+    return InlineModel(
+        provider_id,
+        model,
+        system_prompt=None if prompt is None else prompt[:_LONGEST_PROMPT],
+        temperature=temperature if temperature is not None and 0 <= temperature <= 2 else None,
+        max_tokens=int(max_tokens) if max_tokens is not None and 1 <= max_tokens < 2**31 else None,
+    )
 
 
 def _usage(raw: Json) -> dict[str, int] | None:

@@ -65,6 +65,12 @@ async def test_the_default_model_replies_where_the_chat_has_none(server: House, 
     assert messages[1]["metadata"]["model"] == "gpt-4o"
 
 
+async def test_a_model_with_the_longest_name(server: House, app: App) -> None:
+    chat = await app.chat(model_config_id=await app.saved("m" * 300))
+    await app.done("POST", f"/chats/{chat}/messages", {"content": "Hello?"})
+    assert (await settled(server, app, chat, 2))[1]["metadata"]["model"] == "m" * 300
+
+
 async def test_a_reply_shows_once_it_has_ended(server: House, app: App) -> None:
     chat, gate = await app.chat(model_config_id=await app.saved()), server.holds_after("Good ", then=("morning",))
     await app.done("POST", f"/chats/{chat}/messages", {"content": "Hello?"})

@@ -48,6 +48,26 @@ async def test_a_round_trip(app: App, other: App) -> None:
     assert (again["conversations"], again["messages"], again["skipped"]) == (0, 0, 1), "the same again adds nothing"
 
 
+async def test_the_profile_fills_what_the_other_account_lacks(app: App, other: App) -> None:
+    told = {
+        "full_name": "Ada",
+        "username": "ada",
+        "bio": "Writes.",
+        "date_of_birth": "1990-12-10",
+        "age": 34,
+        "avatar_url": "https://example.com/ada.png",
+    }
+    await app.done("PUT", "/users/profile", told)
+    await app.done("POST", "/users/profile/onboarding", {"onboarding": {"interests": ["looms"]}})
+    await other.done("PUT", "/users/profile", {"bio": "Reads."})
+    result = await other.done("POST", IMPORT, data=await archive(app), headers={"Content-Type": "application/zip"})
+    assert result["problems"] == []
+    profile = await other.done("GET", "/users/profile")
+    assert {name: profile[name] for name in told} == told | {"bio": "Reads.", "username": None}
+    assert (profile["email"], profile["survey_completed"]) == ("other@example.com", True)
+    assert profile["onboarding_responses"] == {"interests": ["looms"]}
+
+
 async def test_a_form_with_a_file(app: App, other: App) -> None:
     await app.chat(title="Bread", initial_message="How long does it rise?")
     result = await other.done("POST", IMPORT, data=form(await archive(app)))
