@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import hypothesis
 import pytest
 import sqlalchemy as sa
 from xdist.scheduler import LoadScopeScheduling
@@ -18,6 +19,12 @@ from xdist.scheduler import LoadScopeScheduling
 import hearthside
 from hearthside.kit.db import Database, database_url, metadata
 from tests.servers import PostgresDatabases, PostgresServer, RedisServer, ServerUnavailable
+
+# How long an example takes says nothing about the code on a machine that does other things too.
+hypothesis.settings.register_profile(
+    "house", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("house")
 
 Server = TypeVar("Server", PostgresServer, RedisServer)
 

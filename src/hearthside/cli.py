@@ -12,6 +12,8 @@ from hearthside import __version__
 from hearthside.accounts.commands import make_commands as make_admin_commands
 from hearthside.accounts.service import Accounts
 from hearthside.engines.commands import make_commands as make_model_commands
+from hearthside.portability.commands import Desk
+from hearthside.portability.commands import make_commands as make_account_commands
 from hearthside.providers.commands import make_commands as make_key_commands
 from hearthside.providers.rotation import KeyRotation
 from hearthside.settings import Settings
@@ -78,7 +80,7 @@ def version() -> None:
 
 @asynccontextmanager
 async def _accounts() -> AsyncGenerator[Accounts]:
-    from hearthside.core import open_accounts  # noqa: PLC0415 - as above
+    from hearthside.offline import open_accounts  # noqa: PLC0415 - as above
 
     async with open_accounts(load_settings()) as accounts:
         yield accounts
@@ -86,13 +88,22 @@ async def _accounts() -> AsyncGenerator[Accounts]:
 
 @asynccontextmanager
 async def _rotation() -> AsyncGenerator[KeyRotation]:
-    from hearthside.core import open_rotation  # noqa: PLC0415 - as above
+    from hearthside.offline import open_rotation  # noqa: PLC0415 - as above
 
     async with open_rotation(load_settings()) as rotation:
         yield rotation
 
 
+@asynccontextmanager
+async def _portability() -> AsyncGenerator[Desk]:
+    from hearthside.offline import open_portability  # noqa: PLC0415 - as above
+
+    async with open_portability(load_settings()) as desk:
+        yield desk
+
+
 admin = make_admin_commands(_accounts)
 admin.add_typer(make_key_commands(_rotation))
 app.add_typer(admin, name="admin")
+app.add_typer(make_account_commands(_portability), name="account")
 app.add_typer(make_model_commands(load_settings), name="models")

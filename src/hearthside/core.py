@@ -12,7 +12,6 @@ from hearthside.accounts.assembly import People, assemble
 from hearthside.accounts.passwords import Argon2Hasher
 from hearthside.accounts.presence import Presence
 from hearthside.accounts.purge import Purge
-from hearthside.accounts.service import Accounts
 from hearthside.conversations.chat_keys import ChatKeys
 from hearthside.conversations.chat_settings import ChatSettings, forget_model
 from hearthside.conversations.erasing import Erasing
@@ -48,8 +47,6 @@ from hearthside.providers.assembly import master_keys, provider_keys
 from hearthside.providers.discovery import Discovery
 from hearthside.providers.environment import discoverable_endpoints, server_endpoints
 from hearthside.providers.model import WireProtocol
-from hearthside.providers.renewal import KeyRenewal
-from hearthside.providers.rotation import KeyRotation
 from hearthside.providers.service import ProviderDirectory
 from hearthside.settings import Settings
 from hearthside.usage.model import Quotas
@@ -256,37 +253,3 @@ class Core:
         except HearthsideError:
             return ["database"]
         return ["shutting_down"] if self._is_draining else []
-
-
-@asynccontextmanager
-async def open_accounts(settings: Settings) -> AsyncGenerator[Accounts]:
-    """The accounts alone, for the command line: works beside a running server."""
-    clock = SystemClock()
-    async with AsyncExitStack() as stack:
-        database = await stack.enter_async_context(open_database(settings))
-        keys = master_keys(settings).present()
-        hasher, outbound = Argon2Hasher(), Outbound()
-        stack.callback(hasher.close)
-        stack.push_async_callback(outbound.close)
-        people = assemble(
-            settings,
-            database,
-            clock,
-            keys=keys,
-            hasher=hasher,
-            limiter=RateLimiter(clock),
-            presence=Presence(database, clock),
-            outbound=outbound,
-        )
-        yield people.accounts
-
-
-@asynccontextmanager
-async def open_rotation(settings: Settings) -> AsyncGenerator[KeyRotation]:
-    """What changes the master key, for the command line: works beside a running server."""
-    clock = SystemClock()
-    async with open_database(settings) as database:
-        keys = master_keys(settings)
-        sealer = provider_keys(keys)
-        renewals = [KeyRenewal(database, clock, sealer).run, ChatKeys(database, clock, sealer).renew]
-        yield KeyRotation(database, keys, renewals)
